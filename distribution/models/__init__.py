@@ -1,0 +1,19 @@
+"""Deployment tickets, their targets and the steps taken at each."""
+
+from distribution.models.deployments import (
+    DeploymentStage,
+    DeploymentStep,
+    DeploymentStepStatus,
+    DeploymentTarget,
+    DeploymentTicket,
+    TargetStatus,
+)
+
+__all__ = [
+    "DeploymentStage",
+    "DeploymentStep",
+    "DeploymentStepStatus",
+    "DeploymentTarget",
+    "DeploymentTicket",
+    "TargetStatus",
+]

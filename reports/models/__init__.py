@@ -1,0 +1,5 @@
+"""Verification reports, addressed by the SHA-256 of their files."""
+
+from reports.models.reports import ReportStatus, VerificationReport
+
+__all__ = ["ReportStatus", "VerificationReport"]

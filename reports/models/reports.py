@@ -1,0 +1,66 @@
+"""The verification report's row: its files are the evidence, this is the pointer."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from calibrations.models import ConstructionTicket, Verification
+from taxicab.core.models import Job
+
+
+class ReportStatus(StrEnum):
+    """Where a report stands."""
+
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+
+    @property
+    def label(self) -> str:
+        """The status as people read it."""
+        return self.value
+
+
+class VerificationReport(models.Model):
+    """What the board reads: verdicts, failures, images, inputs, commands."""
+
+    ticket = models.ForeignKey(
+        ConstructionTicket, on_delete=models.CASCADE, related_name="reports"
+    )
+    version = models.PositiveIntegerField()
+    status = models.CharField(
+        max_length=16,
+        choices={s: s.label for s in ReportStatus},
+        default=ReportStatus.BUILDING,
+    )
+    generation_collections = models.JSONField(default=list)
+    verification_collections = models.JSONField(default=list)
+    verifications = models.ManyToManyField(Verification, related_name="reports")
+    sha256 = models.CharField(max_length=64, blank=True)
+    """Of the report's manifest, which lists every file with its own."""
+    summary = models.JSONField(default=dict)
+    """Counts and the tables that pages show without opening the files."""
+    job = models.ForeignKey(
+        Job, on_delete=models.SET_NULL, null=True, related_name="reports"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["ticket", "version"], name="report_version_once"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=ReportStatus.READY) | ~models.Q(sha256=""),
+                name="report_ready_has_hash",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ticket.key} report {self.version}"

@@ -1,0 +1,112 @@
+"""TAXICAB tickets and the positions the board takes on them."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from calibrations.models import ConstructionTicket
+from reports.models import VerificationReport
+from taxicab.board.domain import PositionKind
+
+
+class TaxicabStage(StrEnum):
+    """Where a TAXICAB ticket stands."""
+
+    HAILED = "hailed"
+    ADOPTED = "adopted"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    IMPLEMENTED = "implemented"
+
+    @property
+    def label(self) -> str:
+        """The stage as people read it."""
+        return self.value.capitalize()
+
+
+class TaxicabTicketQuerySet(models.QuerySet["TaxicabTicket"]):
+    """Named reads of TAXICAB tickets."""
+
+    def open(self) -> "TaxicabTicketQuerySet":
+        """Tickets the board has not decided."""
+        return self.filter(stage=TaxicabStage.HAILED)
+
+
+class TaxicabTicket(models.Model):
+    """A hailing ticket: a set of calibrations put before the board."""
+
+    number = models.PositiveIntegerField(unique=True)
+    construction = models.ForeignKey(
+        ConstructionTicket, on_delete=models.PROTECT, related_name="taxicab_tickets"
+    )
+    report = models.ForeignKey(
+        VerificationReport, on_delete=models.PROTECT, related_name="taxicab_tickets"
+    )
+    stage = models.CharField(
+        max_length=16,
+        choices={s: s.label for s in TaxicabStage},
+        default=TaxicabStage.HAILED,
+    )
+    summary = models.TextField(blank=True)
+    hailed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="hailed"
+    )
+    hailed_at = models.DateTimeField(auto_now_add=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True)
+    decision_reason = models.TextField(blank=True)
+
+    objects = TaxicabTicketQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["construction"],
+                condition=models.Q(stage=TaxicabStage.HAILED),
+                name="one_open_taxicab_ticket",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def key(self) -> str:
+        """``TAXICAB-nn``."""
+        return f"TAXICAB-{self.number}"
+
+
+class Position(models.Model):
+    """What a board member holds; one a member, changed by its author alone.
+
+    A trigger in the database refuses the adoption of a ticket on which an
+    objection stands, whatever the code does (migration ``0002``).
+    """
+
+    ticket = models.ForeignKey(
+        TaxicabTicket, on_delete=models.CASCADE, related_name="positions"
+    )
+    member = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="positions"
+    )
+    kind = models.CharField(max_length=16, choices={k: k.label for k in PositionKind})
+    comment = models.TextField(blank=True)
+    report_sha256 = models.CharField(max_length=64)
+    """The evidence the member saw."""
+    taken_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["taken_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["ticket", "member"], name="one_position_a_member"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ticket.key}: {self.member} {self.kind}"

@@ -1,0 +1,5 @@
+"""REST addresses of the application."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,105 @@
+"""Checks that keep an unsafe portal from starting, beside Django's own."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.checks import Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from taxicab.environment import flag, is_loopback
+
+__all__ = [
+    "DEFAULT_PASSWORDS",
+    "check_safety",
+    "find_default_passwords",
+    "refuse_unsafe_start",
+]
+
+DEFAULT_PASSWORDS = ("admin", "password", "taxicab", "changeme", "demo")
+"""Passwords that installations are left with; nobody may log in with one."""
+
+
+@register(Tags.security)
+def check_safety(**kwargs: Any) -> list[Error]:
+    """Refuse to start on what only development may have."""
+    if settings.DEBUG:
+        return []
+    problems = []
+    if settings.SECRET_KEY == settings.DEFAULT_SECRET_KEY:
+        problems.append(
+            Error(
+                "The secret key is the default one.",
+                hint="Set TAXICAB_SECRET_KEY, or TAXICAB_DEBUG=1 for development.",
+                id="taxicab.E001",
+            )
+        )
+    if not settings.ALLOWED_HOSTS:
+        problems.append(
+            Error(
+                "No host is allowed.",
+                hint="Set TAXICAB_ALLOWED_HOSTS, separated by commas.",
+                id="taxicab.E002",
+            )
+        )
+    if flag("TAXICAB_INSECURE_HTTP", default=False) and not is_loopback(settings.BIND):
+        problems.append(
+            Error(
+                f"TAXICAB_INSECURE_HTTP=1 is refused on {settings.BIND}: plain HTTP is "
+                "for this machine alone.",
+                hint="Bind to 127.0.0.1, or unset it and serve HTTPS.",
+                id="taxicab.E003",
+            )
+        )
+    return problems
+
+
+@register(Tags.database, deploy=True)
+def check_default_passwords(
+    databases: list[str] | None = None, **kwargs: Any
+) -> list[Error]:
+    """Refuse accounts that can be opened with a default password."""
+    if settings.DEBUG or not databases:
+        return []
+    return [
+        Error(
+            f"The account {name!r} has a default password.",
+            hint=f"Run: manage.py changepassword {name}",
+            id="taxicab.E004",
+        )
+        for name in find_default_passwords()
+    ]
+
+
+def refuse_unsafe_start() -> None:
+    """Stop a server from starting on what the checks refuse.
+
+    Servers do not run Django's checks by themselves.
+
+    Raises
+    ------
+    ImproperlyConfigured
+        Raised with every reason and its cure.
+    """
+    problems = [*check_safety(), *check_default_passwords(databases=["default"])]
+    if problems:
+        reasons = " ".join(f"{problem.msg} {problem.hint}" for problem in problems)
+        raise ImproperlyConfigured(f"The portal does not start. {reasons}")
+
+
+def find_default_passwords() -> list[str]:
+    """Names of active accounts that a default password opens."""
+    try:
+        people = list(get_user_model().objects.filter(is_active=True))
+    except DatabaseError:  # the tables are not there before the first migrate
+        return []
+    return [
+        person.get_username()
+        for person in people
+        if person.has_usable_password()
+        and any(
+            person.check_password(word)
+            for word in (*DEFAULT_PASSWORDS, person.get_username())
+        )
+    ]

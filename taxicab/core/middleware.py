@@ -1,0 +1,46 @@
+"""Small middlewares: the content-security policy, known errors as pages."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from taxicab.errors import TaxicabError
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+__all__ = ["content_security_policy", "show_known_errors"]
+
+
+def content_security_policy(get_response: GetResponse) -> GetResponse:
+    """Send one strict policy with every answer: no inline script or style."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
+        return response
+
+    return middleware
+
+
+class show_known_errors:  # noqa: N801  a middleware is named like a function
+    """Answer a known failure of a page with its sentence, not with a crash."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponse | None:
+        """Render what a view could not do."""
+        if not isinstance(exception, TaxicabError):
+            return None
+        template = "_error.html" if request.headers.get("HX-Request") else "error.html"
+        return render(
+            request, template, {"error": exception}, status=exception.status_code
+        )
