@@ -102,9 +102,10 @@ class MetricResult(models.Model):
     verification = models.ForeignKey(
         Verification, on_delete=models.CASCADE, related_name="results"
     )
-    exposure = models.BigIntegerField(null=True)
-    detector = models.IntegerField(null=True)
-    """Empty for a test of a whole exposure."""
+    exposure = models.BigIntegerField(default=0)
+    """0 for a test of a whole run: SQLite lets NULLs repeat in a unique key."""
+    detector = models.IntegerField(default=-1)
+    """-1 for a test of a whole exposure."""
     amplifier = models.CharField(max_length=8, blank=True)
     level = models.CharField(max_length=4)
     test = models.CharField(max_length=48)
@@ -123,7 +124,6 @@ class MetricResult(models.Model):
             models.UniqueConstraint(
                 fields=["verification", "exposure", "detector", "amplifier", "test"],
                 name="metric_result_once",
-                nulls_distinct=False,
             )
         ]
         indexes: ClassVar = [

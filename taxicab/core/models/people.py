@@ -31,10 +31,14 @@ class RoleGrant(models.Model):
     class Meta:
         ordering: ClassVar = ["user", "role"]
         constraints: ClassVar = [
+            # Two constraints, because SQLite lets NULLs repeat in a unique key.
             models.UniqueConstraint(
-                fields=["user", "role", "instrument"],
-                name="role_once",
-                nulls_distinct=False,
+                fields=["user", "role", "instrument"], name="role_once_an_instrument"
+            ),
+            models.UniqueConstraint(
+                fields=["user", "role"],
+                condition=models.Q(instrument=None),
+                name="role_once_everywhere",
             ),
             models.CheckConstraint(
                 condition=models.Q(must_be_heard=False) | models.Q(role=Role.BOARD),
