@@ -27,8 +27,6 @@ from taxicab.core.processes.child import (
 __all__ = ["RunningPostgres", "find_postgres_binaries", "running_postgres"]
 
 SYSTEM_FOLDER = Path("/usr/lib/postgresql")  # Debian: one folder each version
-    "/usr/lib/postgresql"
-)  # Debian keeps each version's binaries there
 SUPERUSER = "taxicab"
 
 
