@@ -29,6 +29,7 @@ __all__ = [
     "cancel_job",
     "enqueue_job",
     "find_lost_jobs",
+    "follow_jobs",
     "requeue_job",
     "running_job",
 ]
@@ -36,6 +37,31 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 Hook = Callable[[Job], None]
+
+_FOLLOWERS: dict[str, Hook] = {}
+"""What follows the jobs of a kind: see `follow_jobs`."""
+
+
+def follow_jobs(*kinds: str) -> Callable[[Hook], Hook]:
+    """Register what follows the jobs of some kinds.
+
+    The hook is called with the job after each change of its status and in the same
+    transaction: taken by a worker, ended, cancelled, lost with its worker, queued
+    again. It keeps a step's own status true whoever moved the job.
+    """
+
+    def register(hook: Hook) -> Hook:
+        _FOLLOWERS.update(dict.fromkeys(kinds, hook))
+        return hook
+
+    return register
+
+
+def _tell_follower(job: Job) -> None:
+    hook = _FOLLOWERS.get(job.kind)
+    if hook is not None:
+        job.refresh_from_db()
+        hook(job)
 
 
 class JobCancelledError(TaxicabError):
@@ -168,6 +194,7 @@ def requeue_job(job: Job, *, by: AbstractBaseUser | None) -> Job:
         after=JobStatus.QUEUED,
         job=job.pk,
     )
+    _tell_follower(job)
     _send(current_app.tasks[job.parameters["task"]], job)
     return job
 
@@ -189,15 +216,16 @@ def cancel_job(job: Job, *, by: AbstractBaseUser) -> None:
         job.refresh_from_db()
         raise ConflictError(f"{job.title} is {job.status}: there is nothing to cancel.")
     record(by=by, subject=subject, action=f"{job.title}: cancel asked", job=job.pk)
+    _tell_follower(job)
 
 
 @contextmanager
 def running_job(job_id: int, *, on_end: Hook | None = None) -> Iterator[JobRecorder]:
     """Keep the record of a job while a worker runs it.
 
-    A known failure ends the job with its sentence; anything else keeps its
-    traceback and is raised again. The row is taken by a conditional update, so a
-    task that is delivered twice runs once.
+    A known failure ends the job with its sentence, one whose code is ``cancelled``
+    as cancelled; anything else keeps its traceback and is raised again. The row is
+    taken by a conditional update, so a task that is delivered twice runs once.
 
     Parameters
     ----------
@@ -211,11 +239,11 @@ def running_job(job_id: int, *, on_end: Hook | None = None) -> Iterator[JobRecor
     beat.start()
     try:
         yield recorder
-    except JobCancelledError as error:
-        _end(job, JobStatus.CANCELLED, message=str(error))
     except TaxicabError as error:
+        is_cancel = error.error == JobCancelledError.error
+        status = JobStatus.CANCELLED if is_cancel else JobStatus.FAILED
         trace = str(error.details.get("traceback", ""))
-        _end(job, JobStatus.FAILED, message=str(error), trace=trace)
+        _end(job, status, message=str(error), trace=trace)
     except BaseException as error:
         _end(
             job,
@@ -235,6 +263,7 @@ def running_job(job_id: int, *, on_end: Hook | None = None) -> Iterator[JobRecor
             on_end(job)
 
 
+@transaction.atomic
 def _take(job_id: int) -> Job:
     now = timezone.now()
     taken = Job.objects.filter(pk=job_id, status=JobStatus.QUEUED).update(
@@ -247,6 +276,7 @@ def _take(job_id: int) -> Job:
     job = Job.objects.select_related("repository", "created_by").get(pk=job_id)
     if not taken:
         raise JobNotQueuedError(f"{job.title} is {job.status}, not queued.")
+    _tell_follower(job)
     return job
 
 
@@ -274,6 +304,7 @@ def _end(job: Job, status: JobStatus, *, message: str = "", trace: str = "") -> 
             why=message,
             job=job.pk,
         )
+        _tell_follower(job)
 
 
 def find_lost_jobs() -> int:
