@@ -1,0 +1,145 @@
+"""Read raw files in the LSST layout: a primary header and one extension per amplifier.
+
+Where an amplifier's pixels are, and where they belong, comes from the file alone
+(DATASEC, DETSEC, BIASSEC where there is one), so cameras of any vendor and size are
+read alike. Nothing of the middleware is used here.
+"""
+
+import re
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+from astropy.io import fits
+
+from calibrations.imaging.frames import Box, RawAmplifier, RawFrame
+from taxicab.errors import InputError
+
+__all__ = ["RawFileError", "header_values", "read_raw_frame"]
+
+SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
+SEGMENT = re.compile(r"Segment(\d\d)", re.IGNORECASE)
+STRUCTURE = re.compile(
+    r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|XTENSION|[PG]COUNT|B(SCALE|ZERO)|CHECKSUM|DATASUM"
+    r"|COMMENT|HISTORY|"
+)
+"""Cards that describe the file, not the exposure."""
+
+
+class RawFileError(InputError):
+    """A raw file is not what the LSST layout asks for."""
+
+    error = "bad_raw_file"
+
+
+class Section(NamedTuple):
+    """A FITS section: its rectangle, and which of its ranges run backwards."""
+
+    box: Box
+    flip_x: bool
+    flip_y: bool
+
+
+def header_values(header: fits.Header) -> dict[str, Any]:
+    """Give a header's cards as plain values, without those of the file's structure.
+
+    A card without a value is None; of a repeated card the first one counts.
+    """
+    values: dict[str, Any] = {}
+    for card in header.cards:
+        if STRUCTURE.fullmatch(card.keyword) or card.keyword in values:
+            continue
+        undefined = isinstance(card.value, fits.card.Undefined)
+        values[card.keyword] = None if undefined else card.value
+    return values
+
+
+def read_raw_frame(path: str | PathLike[str]) -> RawFrame:
+    """Read one detector's raw exposure, compressed or not."""
+    try:
+        with fits.open(path, memmap=False) as hdus:
+            segments = [hdu for hdu in hdus[1:] if SEGMENT.fullmatch(hdu.name)]
+            if not segments:
+                raise RawFileError(
+                    f"{path} has no amplifier: extensions named Segment00 and so on "
+                    f"were looked for among {[hdu.name for hdu in hdus]}."
+                )
+            amplifiers = [read_amplifier(path, hdu) for hdu in segments]
+            header = header_values(hdus[0].header)
+            size = segments[0].header.get("DETSIZE")
+    except OSError as e:
+        raise RawFileError(f"{path} cannot be read as FITS: {e}") from e
+    shape = detector_shape(path, size, amplifiers)
+    return RawFrame(header, {amp.name: amp for amp in amplifiers}, shape)
+
+
+def read_amplifier(path: str | PathLike[str], hdu: fits.ImageHDU) -> RawAmplifier:
+    """Read an amplifier's pixels and find its regions."""
+    data = hdu.data
+    if data is None or data.ndim != 2:
+        raise RawFileError(f"{path} [{hdu.name}] has no image.")
+    data = np.asarray(data, dtype=data.dtype.newbyteorder("="))
+    ny, nx = data.shape
+    data_box = parse_section(path, hdu, "DATASEC").box
+    if data_box.x1 > nx or data_box.y1 > ny:
+        raise RawFileError(
+            f"{path} [{hdu.name}]: DATASEC is {hdu.header['DATASEC']!r} and the image "
+            f"has {nx} x {ny} pixels."
+        )
+    place = parse_section(path, hdu, "DETSEC")
+    if place.box.shape != data_box.shape:
+        raise RawFileError(
+            f"{path} [{hdu.name}]: DATASEC {hdu.header['DATASEC']!r} and DETSEC "
+            f"{hdu.header['DETSEC']!r} differ in size."
+        )
+    serial = Box(data_box.x1, data_box.y0, nx, data_box.y1)
+    if "BIASSEC" in hdu.header:
+        serial = parse_section(path, hdu, "BIASSEC").box
+    return RawAmplifier(
+        name=f"C{SEGMENT.fullmatch(hdu.name).group(1)}",
+        data=data,
+        data_box=data_box,
+        serial_overscan=serial,
+        parallel_overscan=Box(data_box.x0, data_box.y1, data_box.x1, ny),
+        detector_box=place.box,
+        flip_x=place.flip_x,
+        flip_y=place.flip_y,
+        header=header_values(hdu.header),
+    )
+
+
+def parse_section(
+    path: str | PathLike[str], hdu: fits.ImageHDU, keyword: str
+) -> Section:
+    """Read a section card such as ``[509:1,1:2000]``."""
+    text = hdu.header.get(keyword)
+    found = SECTION.fullmatch(text) if isinstance(text, str) else None
+    ends = [int(end) for end in found.groups()] if found else [0]
+    if min(ends) < 1:
+        raise RawFileError(
+            f"{path} [{hdu.name}]: {keyword} is {text!r}; a section such as "
+            "'[509:1,1:2000]' was expected."
+        )
+    xa, xb, ya, yb = ends
+    box = Box(min(xa, xb) - 1, min(ya, yb) - 1, max(xa, xb), max(ya, yb))
+    return Section(box, flip_x=xa > xb, flip_y=ya > yb)
+
+
+def detector_shape(
+    path: str | PathLike[str], detsize: object, amplifiers: list[RawAmplifier]
+) -> tuple[int, int]:
+    """Give the detector's rows and columns: DETSIZE, or what the amplifiers cover."""
+    covered = (
+        max(amp.detector_box.y1 for amp in amplifiers),
+        max(amp.detector_box.x1 for amp in amplifiers),
+    )
+    if detsize is None:
+        return covered
+    found = SECTION.fullmatch(str(detsize))
+    shape = (int(found.group(4)), int(found.group(2))) if found else (0, 0)
+    if shape[0] < covered[0] or shape[1] < covered[1]:
+        raise RawFileError(
+            f"{path}: DETSIZE is {detsize!r}, and the amplifiers' DETSEC reach "
+            f"({covered[1]}, {covered[0]})."
+        )
+    return shape
