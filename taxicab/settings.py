@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "reports",
     "taxicab.board",
     "distribution",
+    "taxicab.demo",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

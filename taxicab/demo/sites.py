@@ -1,0 +1,44 @@
+"""The demonstration's sites: which repositories are connected, and where."""
+
+from dataclasses import dataclass
+
+from taxicab.core.models import Repository
+
+__all__ = ["QUEUES", "SITES", "Site", "connect_sites"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A repository that the demonstration connects."""
+
+    facility: str
+    path: str
+    folder: str
+    """Of the Butler repository, under ``$TAXICAB_DATA/repos``."""
+    queue: str
+
+    @property
+    def location(self) -> str:
+        """The Butler root, as the site's own workers expand it."""
+        return f"$TAXICAB_DATA/repos/{self.folder}"
+
+    @property
+    def inbox(self) -> str:
+        """The folder that receives sealed exports."""
+        return f"$TAXICAB_DATA/inbox/{self.folder}"
+
+
+SITES = (
+    Site("USDF", "/repo/main", "usdf/main", "usdf-main"),
+    Site("Summit", "/repo/LSSTComCam", "summit/LSSTComCam", "summit-comcam"),
+    Site("TTS", "/repo/LSSTComCam", "tts/LSSTComCam", "tts-comcam"),
+)
+QUEUES = ("portal", *(site.queue for site in SITES))
+
+
+def connect_sites() -> None:
+    """Give the demonstration's repositories their locations and queues."""
+    for site in SITES:
+        Repository.objects.filter(
+            facility__name=site.facility, path=site.path
+        ).update(location=site.location, queue=site.queue, inbox=site.inbox)
