@@ -203,7 +203,7 @@ def running_portal(
     bind: str = DEFAULT_BIND,
     base: Mapping[str, str] | None = None,
 ) -> Iterator[Portal]:
-    """Run a whole portal on one data folder.
+    """Run a whole portal on one data folder that ``prepare_portal`` has prepared.
 
     Redis is embedded unless TAXICAB_REDIS_URL names one. Logs are under ``logs/``.
     """
@@ -218,7 +218,6 @@ def running_portal(
             )
             environment["TAXICAB_REDIS_URL"] = redis.url
             children.append(redis.child)
-        prepare_portal(environment)
         workers = stack.enter_context(running_workers(queues, logs, environment))
         beat = stack.enter_context(running_beat(logs, environment))
         web = stack.enter_context(running_web(logs, environment))
