@@ -25,8 +25,8 @@ class RubinInstrument(Instrument):
 
     name: ClassVar[str]
 
-    physical_filters: ClassVar[Mapping[str, str | None]]
-    """Each physical filter's band."""
+    physical_filters: ClassVar[Mapping[str, str]]
+    """Each physical filter's band; its own name where no band fits."""
 
     @classmethod
     def getName(cls) -> str:
@@ -48,7 +48,7 @@ class RubinInstrument(Instrument):
                     "detector_max": max(d.id for d in model.detectors) + 1,
                     "visit_max": EXPOSURE_MAX,
                     "exposure_max": EXPOSURE_MAX,
-                    "visit_system": None,
+                    "visit_system": "visit_system",
                     "class_name": get_full_type_name(self),
                 },
                 update=update,
@@ -89,11 +89,11 @@ class LsstComCam(RubinInstrument):
         "z_02": "z",
         "z_03": "z",
         "y_04": "y",
-        "pinhole": None,
-        "OG590_2_5mm": None,
-        "empty": None,
-        "none": None,
-        "unknown": None,
+        "pinhole": "pinhole",
+        "OG590_2_5mm": "OG590_2_5mm",
+        "empty": "white",
+        "none": "none",
+        "unknown": "unknown",
     }
 
 
@@ -113,8 +113,8 @@ class Latiss(RubinInstrument):
         "FELH0600~empty": "r",
         "empty~holo4_003": "white",
         "empty~blue300lpmm_qn1": "white",
-        "unknown~unknown": None,
-        "unknown": None,
+        "unknown~unknown": "unknown~unknown",
+        "unknown": "unknown",
     }
 
 
