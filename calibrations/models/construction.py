@@ -52,6 +52,8 @@ class ConstructionTicket(models.Model):
     )
     url = models.URLField(blank=True)
     has_code_changes = models.BooleanField(default=False)
+    code_change_reason = models.TextField(blank=True)
+    """What was changed, or which versions are not releases."""
     code_review_url = models.URLField(blank=True)
     code_reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -132,6 +134,10 @@ class Selection(models.Model):
     )
     exposures = models.JSONField(default=list)
     """One record an exposure, as the gateway gives them."""
+    versions = models.JSONField(default=dict)
+    """Of the software at the repository, when it looked the exposures up."""
+    precursors = models.JSONField(default=dict)
+    """Collections of the default chain that cover the exposures, by type needed."""
     problems = models.JSONField(default=list)
     """``{"code", "sentence"}`` for each thing that does not fit the type."""
     override_reason = models.TextField(blank=True)
@@ -151,6 +157,16 @@ class Selection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ticket.key} {self.calib_type} {self.purpose}: {self.where}"
+
+    @property
+    def label(self) -> str:
+        """Type and band: ``flat-r``."""
+        return f"{self.calib_type}-{self.band}" if self.band else self.calib_type
+
+    @property
+    def exposure_ids(self) -> list[int]:
+        """Ids of the exposures, in order."""
+        return sorted(exposure["id"] for exposure in self.exposures)
 
     @property
     def may_run(self) -> bool:

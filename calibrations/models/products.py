@@ -63,6 +63,18 @@ class Step(models.Model):
         return self.collection
 
 
+class GenerationQuerySet(models.QuerySet["Generation"]):
+    """Named reads of generations."""
+
+    def present(self) -> "GenerationQuerySet":
+        """Leave out generations whose RUN was removed."""
+        return self.exclude(status=StepStatus.REMOVED)
+
+    def succeeded(self) -> "GenerationQuerySet":
+        """Keep generations that have their calibrations."""
+        return self.filter(status=StepStatus.SUCCEEDED)
+
+
 class Generation(Step):
     """One attempt at a calibration of one type."""
 
@@ -79,6 +91,19 @@ class Generation(Step):
     units = models.CharField(max_length=32, blank=True)
     jobs = models.ManyToManyField(Job, related_name="generations")
 
+    objects = GenerationQuerySet.as_manager()
+
+    class Meta(Step.Meta):
+        constraints: ClassVar = [
+            # The same inputs, configuration and versions are one attempt: two people
+            # who ask at once share its letter.
+            models.UniqueConstraint(
+                fields=["ticket", "fingerprint"],
+                condition=~models.Q(status=StepStatus.REMOVED),
+                name="generation_once_a_fingerprint",
+            )
+        ]
+
     @property
     def label(self) -> str:
         """Type and band: ``flat-r``."""
@@ -94,6 +119,14 @@ class Verification(Step):
     selections = models.ManyToManyField(Selection, related_name="verifications")
     criteria_version = models.CharField(max_length=32, blank=True)
     jobs = models.ManyToManyField(Job, related_name="verifications")
+
+    class Meta(Step.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["generation", "fingerprint"],
+                name="verification_once_a_fingerprint",
+            )
+        ]
 
 
 class MetricResult(models.Model):
@@ -159,6 +192,7 @@ class Certification(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
