@@ -98,7 +98,6 @@ def find_problems(
                 "and the spelling of the expression.",
             )
         ]
-    per_filter = rule.is_per_filter
     found = [
         _differing("observation_type", calib_type, exposures, (rule.observation_type,)),
         _differing("observation_reason", calib_type, exposures, rule.reasons),
