@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from calibrations.domain.selections import Exposure
-
 __all__ = [
     "ButlerSettings",
     "ChainChange",
     "CollectionInfo",
     "DatasetInfo",
-    "Exposure",
     "ExportSummary",
+    "Exposure",
     "ImportSummary",
+    "MetricRow",
     "PipelineOutcome",
     "PipelineRequest",
     "QuantumFailure",
@@ -75,6 +74,25 @@ class ButlerSettings(Record):
         for name in ("raw_collection", "default_chain"):
             value = getattr(self, name).replace("{instrument}", self.instrument)
             object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class Exposure(Record):
+    """An exposure as the Butler describes it."""
+
+    id: int
+    obs_id: str
+    day_obs: int
+    seq_num: int
+    observation_type: str
+    observation_reason: str
+    physical_filter: str
+    exposure_time_s: float
+    dark_time_s: float
+    begin_tai: str
+    """ISO-8601."""
+    n_detectors: int
+    """Detectors of which a raw is in the repository."""
 
 
 @dataclass(frozen=True)

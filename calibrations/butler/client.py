@@ -1,0 +1,229 @@
+"""The gateway: everything the portal asks of a Butler repository. Imports no lsst.
+
+Each method runs one process beside the portal, hands it a request, passes its events
+on, and returns plain records or raises one of our errors. It translates and never
+decides: names and ranges go in, and what the repository says comes out.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from calibrations.butler.process import Event, run_process
+from calibrations.butler.records import (
+    ButlerSettings,
+    ChainChange,
+    CollectionInfo,
+    DatasetInfo,
+    ExportSummary,
+    Exposure,
+    ImportSummary,
+    MetricRow,
+    PipelineOutcome,
+    PipelineRequest,
+    QuantumFailure,
+    SelfReview,
+    ValidityRow,
+)
+
+__all__ = [
+    "ButlerGateway",
+    "ButlerSettings",
+    "ChainChange",
+    "CollectionInfo",
+    "DatasetInfo",
+    "Event",
+    "ExportSummary",
+    "Exposure",
+    "ImportSummary",
+    "MetricRow",
+    "PipelineOutcome",
+    "PipelineRequest",
+    "QuantumFailure",
+    "SelfReview",
+    "ValidityRow",
+]
+
+
+class ButlerGateway:
+    """One repository, seen from the portal.
+
+    Parameters
+    ----------
+    settings
+        The repository and its names.
+    on_event
+        Called with each event as it happens: ``{"event": "graph" | "quantum" | "log" |
+        "progress" | "message" | "end", ...}``.
+    should_cancel
+        Asked several times a second; once it says yes the operation is ended and
+        `CancelledError` raised.
+    """
+
+    def __init__(
+        self,
+        settings: ButlerSettings,
+        *,
+        on_event: Callable[[Event], None] | None = None,
+        should_cancel: Callable[[], bool] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.on_event = on_event
+        self.should_cancel = should_cancel
+
+    def select_exposures(self, where: str) -> list[Exposure]:
+        """List the exposures that match a Butler expression, in order of id."""
+        return [Exposure.load(e) for e in self._call("select_exposures", where=where)]
+
+    def run_pipeline(self, request: PipelineRequest) -> PipelineOutcome:
+        """Build the graph, or take up the saved one, and execute what is not done.
+
+        Raises
+        ------
+        EmptyGraphError, MissingCollectionError, RunChangedError, QuantaFailedError
+            The last one's details hold ``failures``, a list of `QuantumFailure` as
+            dictionaries, and ``outcome``.
+        """
+        return PipelineOutcome.load(self._call("run_pipeline", **asdict(request)))
+
+    def certify_calibration(
+        self,
+        run: str,
+        dataset_type: str,
+        collection: str,
+        begin_tai: str | None,
+        end_tai: str | None = None,
+    ) -> int:
+        """Certify all datasets of a type in a run; return how many are certified.
+
+        Again with the same range changes nothing; another range that overlaps raises
+        `OverlapError`.
+        """
+        return int(
+            self._call(
+                "certify_calibration",
+                run=run,
+                dataset_type=dataset_type,
+                collection=collection,
+                begin_tai=begin_tai,
+                end_tai=end_tai,
+            )
+        )
+
+    def define_chain(self, chain: str, children: Sequence[str]) -> ChainChange:
+        """Make a chain of exactly these children, in this order."""
+        return ChainChange.load(
+            self._call("define_chain", chain=chain, children=list(children))
+        )
+
+    def prepend_chain(self, chain: str, child: str) -> ChainChange:
+        """Put a child first in a chain; one that is in it already stays where it is."""
+        return ChainChange.load(self._call("prepend_chain", chain=chain, child=child))
+
+    def remove_from_chain(self, chain: str, child: str) -> ChainChange:
+        """Take a child out of a chain; one that is not in it changes nothing."""
+        return ChainChange.load(
+            self._call("remove_from_chain", chain=chain, child=child)
+        )
+
+    def collections(self, pattern: str | Iterable[str] = "*") -> list[CollectionInfo]:
+        """Describe the collections that match a glob, or several, sorted by name."""
+        patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+        found = self._call("collections", patterns=patterns)
+        return [CollectionInfo.load(c) for c in found]
+
+    def read_metrics(self, collection: str, dataset_type: str) -> list[MetricRow]:
+        """Read every row of a type of table in a collection."""
+        return list(
+            self._call("read_metrics", collection=collection, dataset_type=dataset_type)
+        )
+
+    def list_datasets(
+        self,
+        collections: Sequence[str],
+        dataset_types: Sequence[str] = ("*",),
+        *,
+        find_first: bool = False,
+    ) -> list[DatasetInfo]:
+        """List datasets with their files; names of types may be globs."""
+        found = self._call(
+            "list_datasets",
+            collections=list(collections),
+            dataset_types=list(dataset_types),
+            find_first=find_first,
+        )
+        return [DatasetInfo.load(d) for d in found]
+
+    def validity(self, chain: str) -> list[ValidityRow]:
+        """List every certified dataset of a chain with its range, in chain order."""
+        return [ValidityRow.load(r) for r in self._call("validity", chain=chain)]
+
+    def remove_run(self, run: str) -> int:
+        """Remove a run and its files, unless something links to it (`RunInUseError`).
+
+        Returns the number of datasets removed; 0 if there is no such run.
+        """
+        return int(self._call("remove_run", run=run))
+
+    def export_collection(self, chain: str, folder: str) -> ExportSummary:
+        """Export a ticket's chain, its collections and its files into a folder."""
+        return ExportSummary.load(
+            self._call("export_collection", chain=chain, folder=folder)
+        )
+
+    def import_collection(
+        self, folder: str, *, manifest: str | None = None
+    ) -> ImportSummary:
+        """Bring an export in, or complete and repair what came in before.
+
+        ``manifest`` is a file in the style of ``sha256sum``; it is checked before
+        anything is touched.
+        """
+        return ImportSummary.load(
+            self._call("import_collection", folder=folder, manifest=manifest)
+        )
+
+    def tag_collection(self, chain: str, tagged: str) -> list[str]:
+        """Associate every dataset of a chain; return the TAGGED collections used."""
+        return list(self._call("tag_collection", chain=chain, tagged=tagged))
+
+    def self_review(
+        self,
+        chain: str,
+        ticket_chain: str,
+        run: str,
+        begin_tai: str | None,
+        end_tai: str | None,
+        work_folder: str,
+        creation_time: str = "",
+    ) -> SelfReview:
+        """Process an exposure of the validity range and see what it was given."""
+        return SelfReview.load(
+            self._call(
+                "self_review",
+                chain=chain,
+                ticket_chain=ticket_chain,
+                run=run,
+                begin_tai=begin_tai,
+                end_tai=end_tai,
+                work_folder=work_folder,
+                creation_time=creation_time,
+            )
+        )
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages with which the repository is processed."""
+        return dict(self._call("versions"))
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        return run_process(
+            self.settings.interpreter,
+            {
+                "operation": operation,
+                "settings": asdict(self.settings),
+                "arguments": arguments,
+            },
+            environment=self.settings.environment,
+            on_event=self.on_event,
+            should_cancel=self.should_cancel,
+        )
