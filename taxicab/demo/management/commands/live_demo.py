@@ -1,0 +1,68 @@
+"""Live the demonstration's story in a portal whose workers run already."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from taxicab.core.models import Instrument
+from taxicab.demo.observatory import build_observatory
+from taxicab.demo.people import PEOPLE, bring_people
+from taxicab.demo.progress import Narrator
+from taxicab.demo.sites import SITES, connect_sites
+from taxicab.demo.story import Story
+from taxicab.demo.summary import is_complete, summarise, table, write_summary
+from taxicab.errors import TaxicabError
+
+
+class Command(BaseCommand):
+    """Tells the story; ``demo`` runs the processes it needs."""
+
+    help = __doc__
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Build the observatory, live the story, end with a table."""
+        started = time.monotonic()
+        narrator = Narrator()
+        folder = settings.TAXICAB_DATA / "demo"
+        try:
+            call_command("loaddata", "facilities", verbosity=0)
+            instrument = Instrument.objects.get(name="LSSTComCam")
+            passwords = bring_people(folder, instrument=instrument)
+            nights = build_observatory(settings.TAXICAB_DATA, SITES, narrator=narrator)
+            connect_sites()
+            deployment = Story(instrument, nights, narrator).live()
+        except TaxicabError as error:
+            raise CommandError(str(error)) from error
+        summary = summarise(
+            deployment, passwords=passwords, seconds=time.monotonic() - started
+        )
+        write_summary(folder / "summary.json", summary)
+        self._tell(summary)
+        if not is_complete(deployment):
+            raise CommandError(
+                "Not every connected repository is deployed and self-reviewed: "
+                "the table above says which."
+            )
+
+    def _tell(self, summary: dict[str, Any]) -> None:
+        self.stdout.write(f"\n{table(summary)}\n")
+        self.stdout.write(
+            f"{summary['construction']} → {summary['taxicab']} → "
+            f"{summary['deployment']}: {summary['stage']}, "
+            f"{summary['seconds']:.0f} s.\n\nLog in as:"
+        )
+        roles = {person.username: person for person in PEOPLE}
+        for user in summary["users"]:
+            person = roles[user["username"]]
+            name = f"{person.first_name} {person.last_name}"
+            self.stdout.write(
+                f"  {user['username']:8}{user['password']:16}"
+                f"{person.role.label} ({name})"
+            )
+        self.stdout.write(
+            f"\nAll of this, and a token for reading by REST, is in "
+            f"{settings.TAXICAB_DATA / 'demo' / 'summary.json'}."
+        )
