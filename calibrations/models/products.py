@@ -129,6 +129,14 @@ class Verification(Step):
         ]
 
 
+class MetricResultQuerySet(models.QuerySet["MetricResult"]):
+    """Named reads of results."""
+
+    def failures(self) -> "MetricResultQuerySet":
+        """Keep what is beyond its limit; advice does not count."""
+        return self.filter(passed=False, is_advisory=False)
+
+
 class MetricResult(models.Model):
     """One test of one amplifier (or detector, or exposure) on one exposure."""
 
@@ -142,15 +150,19 @@ class MetricResult(models.Model):
     amplifier = models.CharField(max_length=8, blank=True)
     level = models.CharField(max_length=4)
     test = models.CharField(max_length=48)
-    statistic = models.CharField(max_length=48)
+    statistic = models.CharField(max_length=120)
     value = models.FloatField(null=True)
     """Empty where the statistic could not be measured."""
     limit = models.FloatField(null=True)
     sense = models.CharField(max_length=4, blank=True)
     unit = models.CharField(max_length=24, blank=True)
     passed = models.BooleanField()
+    is_advisory = models.BooleanField(default=False)
+    """Reported, but no reason to fail."""
     dmtn101 = models.CharField(max_length=16, blank=True)
     criteria_version = models.CharField(max_length=32)
+
+    objects = MetricResultQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
