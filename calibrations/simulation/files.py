@@ -4,6 +4,7 @@ Keywords are those the camera's own files carry; nothing says when a file was wr
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from calibrations.simulation.plan import (
 
 __all__ = ["file_name", "segment_header", "write_raw"]
 
+FITS_BLOCK = 2880
 RAFT_SERIAL = "LCA-11021_RTM-031"
 
 
@@ -43,23 +45,46 @@ def write_raw(
     adu: np.ndarray,
 ) -> None:
     """Write one detector's exposure, segments of shape (16, ny, nx) in file order."""
-    hdus = fits.HDUList([fits.PrimaryHDU()])
-    hdus[0].header.update(primary_cards(plan, exposure, detector))
-    hdus[0].header["HIERARCH SIMULATE PIXELS"] = (1, "not light but a model of it")
-    for number, (name, pixels) in enumerate(
-        zip(detector.amplifiers, adu, strict=True), start=1
-    ):
-        header = segment_header(name, number, plan.size)
-        if plan.compressed:
-            hdus.append(
-                fits.CompImageHDU(
-                    pixels.astype(np.int32), header, compression_type="RICE_1"
-                )
-            )
-        else:
-            hdus.append(fits.ImageHDU(pixels, header))
+    primary = fits.PrimaryHDU()
+    primary.header.update(primary_cards(plan, exposure, detector))
+    primary.header["HIERARCH SIMULATE PIXELS"] = (1, "not light but a model of it")
+    hdus = fits.HDUList([primary])
     path.parent.mkdir(parents=True, exist_ok=True)
-    hdus.writeto(path, overwrite=True)
+    if plan.compressed:
+        for number, name in enumerate(detector.amplifiers):
+            header = segment_header(name, number + 1, plan.size)
+            pixels = adu[number].astype(np.int32)
+            hdus.append(fits.CompImageHDU(pixels, header, compression_type="RICE_1"))
+        hdus.writeto(path, overwrite=True)
+        return
+    with path.open("wb") as file:
+        file.write(primary.header.tostring().encode("ascii"))
+        for number, name in enumerate(detector.amplifiers):
+            file.write(segment_block(name, number + 1, plan.size, adu.dtype.name))
+            file.write(stored_pixels(adu[number]))
+
+
+@cache
+def segment_block(
+    name: str, channel: int, size: AmplifierSize, data_type: str
+) -> bytes:
+    """Give an extension's header as it stands in the file.
+
+    It is the same in every exposure, and making it takes longer than drawing the
+    pixels: hence the bytes are kept.
+    """
+    empty = np.zeros(size.raw_shape, dtype=data_type)
+    header = fits.ImageHDU(empty, segment_header(name, channel, size)).header
+    return header.tostring().encode("ascii")
+
+
+def stored_pixels(pixels: np.ndarray) -> bytes:
+    """Give an image as FITS stores it: big-endian, unsigned numbers by BZERO."""
+    if pixels.dtype == np.uint16:
+        data = (pixels.astype(np.int32) - 2**15).astype(">i2").tobytes()
+    else:
+        data = pixels.astype(">i4").tobytes()
+    return data + b"\0" * (-len(data) % FITS_BLOCK)
 
 
 def primary_cards(
@@ -68,6 +93,7 @@ def primary_cards(
     """Give the cards that describe exposure and detector."""
     begin = exposure.begin_tai
     end = begin + TimeDelta(exposure.dark_time_s, format="sec")
+    code = camera(plan.instrument).code
     kind = exposure.kind
     filter_name = plan.physical_filter
     return {
@@ -82,13 +108,13 @@ def primary_cards(
         "OBSID": observation_name(plan, exposure),
         "GROUPID": begin.isot,
         "BUNIT": "adu",
-        "INSTRUME": plan.instrument,
+        "INSTRUME": "ComCam" if code == "CC" else plan.instrument,
         "TELESCOP": "Simonyi Survey Telescope",
         "OBJECT": "UNKNOWN",
         "TESTTYPE": kind.upper(),
         "REASON": kind,
         "PROGRAM": "BLOCK-T60",
-        "CAMCODE": camera(plan.instrument).code,
+        "CAMCODE": code,
         "CONTRLLR": "O",
         "DAYOBS": str(exposure.day_obs),
         "SEQNUM": exposure.seq_num,
