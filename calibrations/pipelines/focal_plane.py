@@ -1,0 +1,82 @@
+"""A picture of the focal plane, amplifier by amplifier. Matplotlib without pyplot."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from calibrations.domain.cameras import Camera
+
+__all__ = ["plot_focal_plane"]
+
+SIGMA_MAD = 1.4826
+
+
+def plot_focal_plane(
+    camera: Camera,
+    values: Mapping[tuple[int, str], float],
+    *,
+    title: str,
+    label: str,
+) -> Figure:
+    """Colour every amplifier by a number, with the distribution beside it.
+
+    Parameters
+    ----------
+    camera
+        Where detectors and amplifiers are.
+    values
+        By detector id and amplifier name; one that is missing, or not finite, is grey.
+    title
+        Above the picture.
+    label
+        Of the colours, with unit.
+    """
+    numbers = np.array([v for v in values.values() if math.isfinite(v)])
+    median = float(np.median(numbers)) if numbers.size else math.nan
+    spread = (
+        SIGMA_MAD * float(np.median(np.abs(numbers - median))) if numbers.size else 0
+    )
+    figure = Figure(figsize=(9, 6), dpi=100, layout="constrained")
+    plane, histogram = figure.subplots(1, 2, width_ratios=(3, 1))
+    patches, colours = _amplifier_patches(camera, values)
+    collection = PatchCollection(patches, cmap="viridis", edgecolor="none")
+    collection.cmap.set_bad("0.8")
+    collection.set_array(np.ma.masked_invalid(colours))
+    if numbers.size:
+        half = 4 * spread or max(abs(median) * 1e-3, 1e-6)
+        collection.set_clim(median - half, median + half)
+    plane.add_collection(collection)
+    for detector in camera.detectors:
+        box = detector.box
+        size = (box.x1 - box.x0, box.y1 - box.y0)
+        plane.add_patch(Rectangle((box.x0, box.y0), *size, fill=False, lw=0.8))
+    plane.autoscale_view()
+    plane.set(aspect="equal", xlabel="x (mm)", ylabel="y (mm)", title=title)
+    figure.colorbar(collection, ax=plane, label=label, shrink=0.8)
+    if numbers.size:
+        histogram.hist(np.clip(numbers, *collection.get_clim()), bins=30, color="0.4")
+    histogram.set(xlabel=label, ylabel="amplifiers")
+    histogram.set_title(
+        f"median {median:.4g}\nσ(MAD) {spread:.3g}\nn {numbers.size}", fontsize="small"
+    )
+    return figure
+
+
+def _amplifier_patches(
+    camera: Camera, values: Mapping[tuple[int, str], float]
+) -> tuple[list[Rectangle], list[float]]:
+    """Draw amplifiers where they are on the focal plane."""
+    patches, colours = [], []
+    for detector in camera.detectors:
+        width = detector.box.x1 - detector.box.x0
+        height = detector.box.y1 - detector.box.y0
+        for name, amplifier in detector.amplifiers.items():
+            x0, y0, x1, y1 = amplifier.fraction
+            corner = (detector.box.x0 + x0 * width, detector.box.y0 + y0 * height)
+            patches.append(Rectangle(corner, (x1 - x0) * width, (y1 - y0) * height))
+            colours.append(values.get((detector.id, name), math.nan))
+    return patches, colours

@@ -1,0 +1,319 @@
+"""Verification of one detector of one exposure: apply, measure, judge.
+
+The outputs carry the names and the shape of Rubin's ``cp_verify``; the criteria are
+those of `calibrations.domain.criteria`. One quantum removes the instrument signature
+and measures what is left, so that the full-size image never goes to disk.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from astropy.time import Time
+from lsst.daf.butler import DataCoordinate
+from lsst.pipe.base import (
+    InputQuantizedConnection,
+    OutputQuantizedConnection,
+    PipelineTask,
+    QuantumContext,
+    Struct,
+)
+
+from calibrations.domain.criteria import Outcome, evaluate_all, succeeded
+from calibrations.imaging import residuals
+from calibrations.imaging.frames import CcdImage, RawFrame
+from calibrations.imaging.isr import ProcessedFrame
+from calibrations.pipelines.processing import (
+    Calibrations,
+    process_raw,
+    read_calibrations,
+)
+from calibrations.pipelines.products import binned
+from calibrations.pipelines.tables import table_from_rows, test_row, tests_table
+from calibrations.pipelines.verify_configs import (
+    VerifyBiasConfig,
+    VerifyDarkConfig,
+    VerifyFlatConfig,
+)
+
+__all__ = ["VerifyBiasTask", "VerifyDarkTask", "VerifyFlatTask", "VerifyTask"]
+
+Statistics = dict[str, Any]
+
+
+class VerifyTask(PipelineTask):
+    """Apply calibrations to one detector of one exposure and judge what is left."""
+
+    stage: str
+    applies: tuple[str, ...]
+
+    def runQuantum(
+        self,
+        butlerQC: QuantumContext,
+        inputRefs: InputQuantizedConnection,
+        outputRefs: OutputQuantizedConnection,
+    ) -> None:
+        """Read, verify, write."""
+        calibrations = read_calibrations(butlerQC, inputRefs, self.applies)
+        raw: RawFrame = butlerQC.get(inputRefs.raw)
+        outputs = self.run(raw, inputRefs.raw.dataId, calibrations)
+        butlerQC.put(outputs, outputRefs)
+
+    def run(
+        self, raw: RawFrame, data_id: DataCoordinate, calibrations: Calibrations
+    ) -> Struct:
+        """Verify one raw exposure of one detector."""
+        frame = process_raw(raw, data_id, calibrations, self.config.isr_settings())
+        candidate = calibrations.images[self.applies[-1]]
+        stats = self.measure(frame, candidate)
+        outcomes = self.judge(stats, frame, candidate)
+        extra = self.extra_columns(frame, stats)
+        stats["SUCCESS"] = all(succeeded(group) for group in outcomes.values())
+        exposure, detector = int(data_id["exposure"]), int(data_id["detector"])
+        tests = [
+            test_row(outcome, exposure, detector, amplifier)
+            for amplifier, group in outcomes.items()
+            for outcome in group
+        ]
+        picture = CcdImage(frame.image, frame.mask, header=frame.header)
+        return Struct(
+            stats=stats,
+            results=table_from_rows(self.result_rows(stats, data_id, extra)),
+            tests=tests_table(tests),
+            residual=binned(picture, self.config.binFactor),
+            **self.extra_outputs(frame, detector),
+        )
+
+    def measure(self, frame: ProcessedFrame, candidate: CcdImage) -> Statistics:
+        """Measure the frame; the tree has upstream's shape."""
+        return {
+            "AMP": self.measure_amplifiers(frame),
+            "METADATA": {"READ_NOISE_ADU": dict(frame.overscan_stdev_adu)},
+            "CATALOG": {},
+            "DET": {},
+            "ISR": {
+                "MJD": mid_exposure_mjd(frame.header),
+                "CALIBDIST": self.distributions(frame, candidate),
+            },
+        }
+
+    def measure_amplifiers(
+        self, frame: ProcessedFrame
+    ) -> dict[str, dict[str, float | bool]]:
+        """Measure mean and noise, with and without cosmic rays."""
+        return residuals.measure_amplifiers(frame, clean_cosmic_rays=True)
+
+    def judge(
+        self, stats: Statistics, frame: ProcessedFrame, candidate: CcdImage
+    ) -> dict[str, tuple[Outcome, ...]]:
+        """Apply the criteria: by amplifier, and under "" those of the detector.
+
+        Notes the verdicts in ``stats`` as well.
+        """
+        n_inputs = float(candidate.header.get("NCOMBINE") or 0)
+        outcomes: dict[str, tuple[Outcome, ...]] = {}
+        for name, measured in stats["AMP"].items():
+            numbers = {
+                **{key: float(value) for key, value in measured.items()},
+                "READ_NOISE": frame.header[f"LSST ISR READNOISE {name}"],
+                "GAIN": frame.header[f"LSST ISR GAIN {name}"],
+                "READ_NOISE_ADU": frame.overscan_stdev_adu[name],
+                "N_INPUTS": n_inputs,
+            }
+            outcomes[name] = evaluate_all(self.stage, "AMP", numbers)
+        verify: Statistics = {
+            "AMP": {name: verdicts(group) for name, group in outcomes.items()}
+        }
+        if stats["DET"]:
+            outcomes[""] = evaluate_all(self.stage, "DET", stats["DET"])
+            verify["DET"] = verdicts(outcomes[""])
+        stats["VERIFY"] = verify
+        return outcomes
+
+    def distributions(
+        self, frame: ProcessedFrame, candidate: CcdImage
+    ) -> dict[str, dict[str, float]]:
+        """Copy the percentiles that the calibration's header gives."""
+        copied: dict[str, dict[str, float]] = {}
+        for name in frame.boxes:
+            prefix = f"LSST CALIB {self.stage} {name} DISTRIBUTION"
+            keys = [
+                f"{prefix} {float(level)}-PCT"
+                for level in self.config.expectedDistributionLevels
+            ]
+            copied[name] = {key: number(candidate.header.get(key)) for key in keys}
+        return copied
+
+    def extra_columns(
+        self, frame: ProcessedFrame, stats: Statistics
+    ) -> dict[str, dict[str, Any]]:
+        """Give further result columns, by amplifier."""
+        return {}
+
+    def extra_outputs(self, frame: ProcessedFrame, detector: int) -> dict[str, Any]:
+        """Give further outputs."""
+        return {}
+
+    def result_rows(
+        self,
+        stats: Statistics,
+        data_id: DataCoordinate,
+        extra: Mapping[str, Mapping[str, Any]],
+    ) -> list[dict[str, Any]]:
+        """Flatten the tree, with upstream's column names."""
+        base = row_base(data_id, stats["ISR"]["MJD"])
+        levels = self.config.expectedDistributionLevels
+        rows = []
+        for name, measured in stats["AMP"].items():
+            row = {**base, "amplifier": name}
+            row |= {
+                f"{self.stage}_{key}": value
+                for key, value in measured.items()
+                if key != "FORCE_FAILURE"
+            }
+            verify = stats["VERIFY"]["AMP"][name]
+            row |= {f"{self.stage}_VERIFY_{key}": v for key, v in verify.items()}
+            read_noise = stats["METADATA"]["READ_NOISE_ADU"][name]
+            row[f"{self.stage}_READ_NOISE_ADU"] = read_noise
+            values = stats["ISR"]["CALIBDIST"][name].values()
+            for level, value in zip(levels, values, strict=True):
+                # Upstream names the stage twice here.
+                column = f"{self.stage}_{self.stage}_DIST_{float(level)}_PCT"
+                row[column] = value
+            rows.append(row | dict(extra.get(name, {})))
+        return rows
+
+
+class VerifyBiasTask(VerifyTask):
+    """Verify a bias: what is left has no level and only the read noise."""
+
+    ConfigClass = VerifyBiasConfig
+    _DefaultName = "cpVerifyBias"
+    stage = "BIAS"
+    applies = ("bias",)
+
+    def measure_amplifiers(
+        self, frame: ProcessedFrame
+    ) -> dict[str, dict[str, float | bool]]:
+        """Measure the readout corner as well."""
+        return residuals.measure_amplifiers(
+            frame, clean_cosmic_rays=True, corner_size=self.config.ampCornerBoxSize
+        )
+
+    def measure(self, frame: ProcessedFrame, candidate: CcdImage) -> Statistics:
+        """Look for jumps of the level as well."""
+        stats = super().measure(frame, candidate)
+        stats["ISR"]["BIASSHIFT"] = residuals.bias_shifts(frame)
+        return stats
+
+    def extra_columns(
+        self, frame: ProcessedFrame, stats: Statistics
+    ) -> dict[str, dict[str, Any]]:
+        """Add shifts and profiles, which only the table keeps."""
+        shifts = stats["ISR"]["BIASSHIFT"]
+        return {
+            name: {
+                "BIAS_BIAS_SHIFT_COUNT": len(shifts[name]["BIAS_SHIFTS"]),
+                "BIAS_BIAS_SHIFT_NOISE": shifts[name]["LOCAL_NOISE"],
+                "BIAS_SERIAL_PROF": serial,
+                "BIAS_PARALLEL_PROF": parallel,
+            }
+            for name, (serial, parallel) in padded_profiles(frame).items()
+        }
+
+    def extra_outputs(self, frame: ProcessedFrame, detector: int) -> dict[str, Any]:
+        """Add the correlation of amplifiers."""
+        pairs = residuals.amplifier_correlations(frame)
+        rows = [{"detector": detector, "detectorComp": detector, **p} for p in pairs]
+        return {"matrix": table_from_rows(rows)}
+
+
+class VerifyDarkTask(VerifyTask):
+    """Verify a dark: what is left has no level and only the read noise."""
+
+    ConfigClass = VerifyDarkConfig
+    _DefaultName = "cpVerifyDark"
+    stage = "DARK"
+    applies = ("bias", "dark")
+
+
+class VerifyFlatTask(VerifyTask):
+    """Verify a flat: what is left is even, with the noise of photons and readout."""
+
+    ConfigClass = VerifyFlatConfig
+    _DefaultName = "cpVerifyFlat"
+    stage = "FLAT"
+    applies = ("bias", "dark", "flat")
+
+    def measure_amplifiers(
+        self, frame: ProcessedFrame
+    ) -> dict[str, dict[str, float | bool]]:
+        """Measure mean and noise; cosmic rays do not matter on a flat."""
+        return residuals.measure_amplifiers(frame, clean_cosmic_rays=False)
+
+    def measure(self, frame: ProcessedFrame, candidate: CcdImage) -> Statistics:
+        """Compare the amplifiers of the detector as well."""
+        stats = super().measure(frame, candidate)
+        stats["DET"] = residuals.detector_statistics(stats["AMP"])
+        return stats
+
+    def result_rows(
+        self,
+        stats: Statistics,
+        data_id: DataCoordinate,
+        extra: Mapping[str, Mapping[str, Any]],
+    ) -> list[dict[str, Any]]:
+        """Add the detector's own row, which names no amplifier."""
+        rows = super().result_rows(stats, data_id, extra)
+        band = {"physical_filter": str(data_id["physical_filter"])}
+        detector = row_base(data_id, stats["ISR"]["MJD"]) | {"amplifier": ""}
+        for key, value in stats["DET"].items():
+            detector[f"FLAT_DET_{key}"] = value
+        for key, value in stats["VERIFY"]["DET"].items():
+            if key != "SUCCESS":
+                detector[f"FLAT_DET_VERIFY_{key}"] = value
+        return [row | band for row in (*rows, detector)]
+
+
+def verdicts(outcomes: tuple[Outcome, ...]) -> dict[str, bool]:
+    """Give test by test whether it passed, and ``SUCCESS`` for those that decide."""
+    passed = {outcome.criterion.test: outcome.passed for outcome in outcomes}
+    return passed | {"SUCCESS": succeeded(outcomes)}
+
+
+def row_base(data_id: DataCoordinate, mjd: float) -> dict[str, Any]:
+    """Columns that name the detector and exposure."""
+    return {
+        "instrument": str(data_id["instrument"]),
+        "exposure": int(data_id["exposure"]),
+        "detector": int(data_id["detector"]),
+        "mjd": mjd,
+    }
+
+
+def padded_profiles(frame: ProcessedFrame) -> dict[str, Any]:
+    """Pad profiles to one length, as upstream does."""
+    profiles = residuals.projections(frame)
+    length = max(vector.size for pair in profiles.values() for vector in pair)
+    return {
+        name: tuple(
+            np.pad(vector, (0, length - vector.size), constant_values=np.nan)
+            for vector in pair
+        )
+        for name, pair in profiles.items()
+    }
+
+
+def mid_exposure_mjd(header: Mapping[str, Any]) -> float:
+    """Time of the exposure: the middle of it, or its begin, in TAI."""
+    times = [
+        Time(header[key], format="isot", scale="tai").mjd
+        for key in ("DATE-BEG", "DATE-END")
+        if header.get(key)
+    ]
+    return float(sum(times) / len(times)) if times else float("nan")
+
+
+def number(value: Any) -> float:
+    """Read a header value; a card without a value is not a number."""
+    return float("nan") if value is None else float(value)
