@@ -1,10 +1,21 @@
-"""The deployment plan, as a pure function: plain Python, no Django."""
+"""The deployment plan and its states, as pure functions: plain Python, no Django."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["PlannedTarget", "StepKind", "TargetRepository", "plan_deployment"]
+__all__ = [
+    "DeploymentStage",
+    "DeploymentStepStatus",
+    "PlannedTarget",
+    "StepKind",
+    "TargetRepository",
+    "TargetStatus",
+    "find_next_step",
+    "find_stage",
+    "find_target_status",
+    "plan_deployment",
+]
 
 
 class StepKind(StrEnum):
@@ -33,6 +44,63 @@ class StepKind(StrEnum):
     def runs_at_origin(self) -> bool:
         """Whether the origin's workers take it: what leaves, leaves from there."""
         return self in {StepKind.EXPORT, StepKind.TRANSFER}
+
+
+class DeploymentStage(StrEnum):
+    """Where a deployment ticket stands."""
+
+    FILED = "filed"
+    DEPLOYING = "deploying"
+    DEPLOYED = "deployed"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def label(self) -> str:
+        """The stage as people read it."""
+        return self.value.capitalize()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether its steps may be taken."""
+        return self in {DeploymentStage.DEPLOYING, DeploymentStage.DEPLOYED}
+
+
+class TargetStatus(StrEnum):
+    """What a repository has of a deployment."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    WAITING = "waiting"
+    """Activated; the self-review has no exposure in the validity range yet."""
+    DEPLOYED = "deployed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    @property
+    def label(self) -> str:
+        """The status as people read it."""
+        return self.value
+
+
+class DeploymentStepStatus(StrEnum):
+    """Where a step at a target stands."""
+
+    PLANNED = "planned"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+    @property
+    def label(self) -> str:
+        """The status as people read it."""
+        return self.value
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a worker has it or will take it."""
+        return self in {DeploymentStepStatus.QUEUED, DeploymentStepStatus.RUNNING}
 
 
 @dataclass(frozen=True)
@@ -73,3 +141,48 @@ def _steps(repository: TargetRepository) -> tuple[StepKind, ...]:
     if repository.is_cleaned:
         steps.append(StepKind.TAG)
     return (*steps, StepKind.SELF_REVIEW)
+
+
+def find_next_step(statuses: Sequence[DeploymentStepStatus]) -> int | None:
+    """Find the step to take next, by its place; none while one is taken.
+
+    A step is next when all before it succeeded. One that failed or waits is next too:
+    it is asked for when something before it was done again.
+    """
+    if any(status.is_moving for status in statuses):
+        return None
+    for place, status in enumerate(statuses):
+        if status is not DeploymentStepStatus.SUCCEEDED:
+            return place
+    return None
+
+
+def find_target_status(statuses: Sequence[DeploymentStepStatus]) -> TargetStatus:
+    """Tell what a repository has, from the states of its steps."""
+    if any(status.is_moving for status in statuses):
+        return TargetStatus.RUNNING
+    if DeploymentStepStatus.FAILED in statuses:
+        return TargetStatus.FAILED
+    if DeploymentStepStatus.PLANNED in statuses:
+        return TargetStatus.PLANNED
+    if DeploymentStepStatus.WAITING in statuses:
+        return TargetStatus.WAITING
+    return TargetStatus.DEPLOYED
+
+
+def find_stage(
+    stage: DeploymentStage, targets: Sequence[TargetStatus]
+) -> DeploymentStage:
+    """Tell where a started deployment stands, from the states of its targets.
+
+    It is deployed when every target that is not skipped is, and stays so while a
+    step is only taken again; it is not when a target failed, waits or was put back.
+    """
+    if not stage.is_started:
+        return stage
+    kept = {target for target in targets if target is not TargetStatus.SKIPPED}
+    if kept == {TargetStatus.DEPLOYED}:
+        return DeploymentStage.DEPLOYED
+    if kept and kept <= {TargetStatus.DEPLOYED, TargetStatus.RUNNING}:
+        return stage
+    return DeploymentStage.DEPLOYING

@@ -1,13 +1,12 @@
-"""Deployment tickets, their targets and the steps taken at each."""
+"""Deployment tickets, their targets and steps; snapshots of repositories."""
 
+from distribution.domain import DeploymentStage, DeploymentStepStatus, TargetStatus
 from distribution.models.deployments import (
-    DeploymentStage,
     DeploymentStep,
-    DeploymentStepStatus,
     DeploymentTarget,
     DeploymentTicket,
-    TargetStatus,
 )
+from distribution.models.snapshots import RepositorySnapshot
 
 __all__ = [
     "DeploymentStage",
@@ -15,5 +14,6 @@ __all__ = [
     "DeploymentStepStatus",
     "DeploymentTarget",
     "DeploymentTicket",
+    "RepositorySnapshot",
     "TargetStatus",
 ]

@@ -1,61 +1,41 @@
 """A deployment: one ticket, one target a repository, its steps in order."""
 
-from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
-from distribution.domain import StepKind
+from distribution.domain import (
+    DeploymentStage,
+    DeploymentStepStatus,
+    StepKind,
+    TargetStatus,
+)
 from taxicab.board.models import TaxicabTicket
-from taxicab.core.models import Job, Repository
+from taxicab.core.models import Job, Repository, RoleGrant
+from taxicab.core.roles import Action, roles_that_may
 
 
-class DeploymentStage(StrEnum):
-    """Where a deployment ticket stands."""
+class DeploymentTicketQuerySet(models.QuerySet["DeploymentTicket"]):
+    """Named reads of deployment tickets."""
 
-    FILED = "filed"
-    DEPLOYING = "deploying"
-    DEPLOYED = "deployed"
-    WITHDRAWN = "withdrawn"
+    def readable_by(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Deployments of instruments that somebody may read about; one query."""
+        grants = RoleGrant.objects.filter(
+            models.Q(instrument=None)
+            | models.Q(instrument=models.OuterRef("taxicab__construction__instrument")),
+            user_id=user.pk,
+            user__is_active=True,
+            role__in=roles_that_may(Action.READ),
+        )
+        return self.filter(models.Exists(grants))
 
-    @property
-    def label(self) -> str:
-        """The stage as people read it."""
-        return self.value.capitalize()
-
-
-class TargetStatus(StrEnum):
-    """What a repository has of a deployment."""
-
-    PLANNED = "planned"
-    RUNNING = "running"
-    WAITING = "waiting"
-    """Activated; the self-review has no exposure in the validity range yet."""
-    DEPLOYED = "deployed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-    @property
-    def label(self) -> str:
-        """The status as people read it."""
-        return self.value
-
-
-class DeploymentStepStatus(StrEnum):
-    """Where a step at a target stands."""
-
-    PLANNED = "planned"
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    WAITING = "waiting"
-    FAILED = "failed"
-
-    @property
-    def label(self) -> str:
-        """The status as people read it."""
-        return self.value
+    def detailed(self) -> Self:
+        """With everything a page or an answer shows, in four queries."""
+        return self.select_related(
+            "taxicab__construction__instrument", "filed_by"
+        ).prefetch_related("targets__repository__facility", "targets__steps__job")
 
 
 class DeploymentTicket(models.Model):
@@ -78,6 +58,9 @@ class DeploymentTicket(models.Model):
     )
     filed_at = models.DateTimeField(auto_now_add=True)
     manifest_sha256 = models.CharField(max_length=64, blank=True)
+    """Of the sealed export; empty before the first export."""
+
+    objects = DeploymentTicketQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-pk"]
