@@ -12,16 +12,16 @@ from calibrations.services import (
 from taxicab.core.services.jobs import running_job
 
 __all__ = [
-    "certify_generation",
+    "certify_calibration",
     "generate_calibration",
-    "look_up_selection",
+    "preview_selection",
     "remove_generation",
-    "verify_generation",
+    "verify_calibration",
 ]
 
 
 @shared_task
-def look_up_selection(job_id: int) -> None:
+def preview_selection(job_id: int) -> None:
     """Look up the exposures of a selection."""
     with running_job(job_id) as recorder:
         selections.look_up_selection(recorder)
@@ -35,14 +35,14 @@ def generate_calibration(job_id: int) -> None:
 
 
 @shared_task
-def verify_generation(job_id: int) -> None:
+def verify_calibration(job_id: int) -> None:
     """Test a generation."""
     with running_job(job_id) as recorder:
         verification.verify_generation(recorder)
 
 
 @shared_task
-def certify_generation(job_id: int) -> None:
+def certify_calibration(job_id: int) -> None:
     """Give a generation its validity range."""
     with running_job(job_id) as recorder:
         certification.certify_generation(recorder)

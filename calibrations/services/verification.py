@@ -63,6 +63,7 @@ def request_verification(
 ) -> Verification:
     """Verify a generation on its own inputs and on exposures of other nights.
 
+    Its own selection need not be named: it always belongs to what is verified.
     DMTN-222 §3.2: at least the construction exposures; others show how long the
     calibration may hold.
     """
@@ -76,6 +77,7 @@ def request_verification(
             f"{generation} is {generation.status}: only a generation that succeeded "
             "can be verified."
         )
+    selections = [one for one in selections if one.pk != generation.selection_id]
     for selection in selections:
         check_usable(
             selection,
