@@ -68,12 +68,16 @@ class Narrator:
                     f"Nothing happened within {PATIENCE_S:.0f} s: {words()}. Are the "
                     "workers alive? Their logs say."
                 )
-            if self.stream.isatty():
-                self._clear()
-                self.stream.write(f"          {words()}")
-                self.stream.flush()
+            self.show(words())
             find_lost_jobs()
             time.sleep(POLL_S)
+
+    def show(self, words: str) -> None:
+        """Show a line that the next one replaces; nothing where it is no terminal."""
+        if self.stream.isatty():
+            self._clear()
+            self.stream.write(f"          {words[:100]}")
+            self.stream.flush()
 
     def _clear(self) -> None:
         if self.stream.isatty():
