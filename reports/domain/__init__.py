@@ -1,0 +1,1 @@
+"""What verification results say: plain Python, no Django."""

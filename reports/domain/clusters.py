@@ -1,0 +1,132 @@
+"""Failures folded into what probably caused them. Plain Python.
+
+Hundreds of failing rows are often one saturated exposure or one noisy amplifier.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports.domain.results import Result
+from reports.domain.verdicts import find_worst
+
+__all__ = ["Cluster", "ClusterKind", "find_clusters"]
+
+LARGE_SHARE = 0.5
+"""An exposure or a detector is the cause when this share of its results failed."""
+
+
+class ClusterKind(StrEnum):
+    """What the failures have in common."""
+
+    EXPOSURE = "exposure"
+    DETECTOR = "detector"
+    AMPLIFIER = "amplifier"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Failures of one test with one likely cause."""
+
+    level: str
+    test: str
+    kind: ClusterKind
+    sentence: str
+    n_failed: int
+    n_results: int
+    """Results of the same place, passed ones included."""
+    worst: Result
+
+
+def find_clusters(
+    results: Iterable[Result], *, detector_names: Mapping[int, str]
+) -> list[Cluster]:
+    """Fold the failures of every test, the largest excess first.
+
+    An exposure that failed in half of its places or more is one cluster; of what
+    remains, a detector in which half of the results failed is one; the rest is
+    folded by amplifier.
+    """
+    grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        grouped[(result.level, result.test)].append(result)
+    clusters = [c for group in grouped.values() for c in _fold(group, detector_names)]
+    return sorted(clusters, key=_order)
+
+
+def _fold(group: Sequence[Result], names: Mapping[int, str]) -> Iterable[Cluster]:
+    if all(result.passed for result in group):
+        return
+    rest: list[Result] = []
+    for exposure, members in _split(group, lambda r: r.exposure).items():
+        if _is_cause(members) or group[0].level == "EXP":
+            yield from _cluster(ClusterKind.EXPOSURE, f"Exposure {exposure}", members)
+        else:
+            rest += members
+    for detector, members in _split(rest, lambda r: r.detector).items():
+        name = names.get(detector, f"Detector {detector}")
+        if _is_cause(members) or group[0].level == "DET":
+            yield from _cluster(ClusterKind.DETECTOR, name, members)
+            continue
+        for amplifier, results in _split(members, lambda r: r.amplifier).items():
+            yield from _cluster(ClusterKind.AMPLIFIER, f"{name} {amplifier}", results)
+
+
+def _split(
+    results: Iterable[Result], by: Callable[[Result], int | str]
+) -> dict[int | str, list[Result]]:
+    groups: dict[int | str, list[Result]] = defaultdict(list)
+    for result in results:
+        groups[by(result)].append(result)
+    return groups
+
+
+def _is_cause(members: Sequence[Result]) -> bool:
+    """Whether many failures share the place: a single result proves nothing."""
+    places = {(r.detector, r.amplifier) for r in members if not r.passed}
+    failed = sum(not result.passed for result in members)
+    return len(places) > 1 and failed >= LARGE_SHARE * len(members)
+
+
+def _cluster(kind: ClusterKind, place: str, members: list[Result]) -> Iterable[Cluster]:
+    failed = [result for result in members if not result.passed]
+    worst = find_worst(failed)
+    if worst is None:
+        return
+    yield Cluster(
+        level=worst.level,
+        test=worst.test,
+        kind=kind,
+        sentence=_sentence(kind, place, failed, members),
+        n_failed=len(failed),
+        n_results=len(members),
+        worst=worst,
+    )
+
+
+def _sentence(
+    kind: ClusterKind, place: str, failed: Sequence[Result], members: Sequence[Result]
+) -> str:
+    level = members[0].level
+    if kind is ClusterKind.EXPOSURE:
+        if level == "EXP":
+            return f"{place}, all detectors together"
+        what = "amplifiers" if level == "AMP" else "detectors"
+        return f"{place}: {len(failed)} of {len(members)} {what}"
+    if kind is ClusterKind.DETECTOR and level == "AMP":
+        amplifiers = len({result.amplifier for result in failed})
+        return f"{place}: {amplifiers} amplifiers, {_exposures(failed, members)}"
+    return f"{place}: {_exposures(failed, members)}"
+
+
+def _exposures(failed: Sequence[Result], members: Sequence[Result]) -> str:
+    hit = len({result.exposure for result in failed})
+    total = len({result.exposure for result in members})
+    return f"{hit} of {total} exposures"
+
+
+def _order(cluster: Cluster) -> tuple[float, int, str, str]:
+    margin = cluster.worst.margin
+    badness = float("inf") if margin is None else margin
+    return (-badness, -cluster.n_failed, cluster.test, cluster.sentence)

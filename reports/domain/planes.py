@@ -1,0 +1,58 @@
+"""What a focal plane shows: one number or verdict an amplifier. Plain Python."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from statistics import median
+
+from reports.domain.results import Result, TestNote
+from reports.domain.verdicts import TestKey
+
+__all__ = ["AmplifierVerdict", "find_amplifier_verdicts", "median_values"]
+
+Place = tuple[int, str]
+"""Detector id and amplifier name."""
+
+
+class AmplifierVerdict(StrEnum):
+    """What all deciding tests say of one amplifier."""
+
+    PASSED = "passed"
+    SOME = "failed on some exposures"
+    ALL = "failed on every exposure"
+
+
+def find_amplifier_verdicts(
+    results: Iterable[Result], *, notes: Mapping[TestKey, TestNote]
+) -> dict[Place, AmplifierVerdict]:
+    """Judge every amplifier that was measured by the tests that decide."""
+    failed: dict[Place, set[int]] = defaultdict(set)
+    seen: dict[Place, set[int]] = defaultdict(set)
+    for result in results:
+        note = notes.get((result.level, result.test))
+        if not result.amplifier or (note and note.is_advisory):
+            continue
+        place = (result.detector, result.amplifier)
+        seen[place].add(result.exposure)
+        if not result.passed:
+            failed[place].add(result.exposure)
+    return {
+        place: _verdict(len(failed[place]), len(exposures))
+        for place, exposures in seen.items()
+    }
+
+
+def _verdict(n_failed: int, n_exposures: int) -> AmplifierVerdict:
+    if not n_failed:
+        return AmplifierVerdict.PASSED
+    return AmplifierVerdict.ALL if n_failed == n_exposures else AmplifierVerdict.SOME
+
+
+def median_values(results: Iterable[Result]) -> dict[Place, float]:
+    """Median over exposures of each amplifier's value; absent where none is one."""
+    values: dict[Place, list[float]] = defaultdict(list)
+    for result in results:
+        if result.amplifier and result.is_measured:
+            place = (result.detector, result.amplifier)
+            values[place].append(float(result.value or 0.0))
+    return {place: median(found) for place, found in values.items()}

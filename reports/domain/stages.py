@@ -1,0 +1,124 @@
+"""Which verification belongs to which generation, by their names. Plain Python."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from calibrations.domain.graph import specification
+from calibrations.domain.names import CollectionKind, CollectionName, parse_name
+from taxicab.errors import InputError
+
+__all__ = ["StagePlan", "plan_stages"]
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """A generation and its verification; either may be absent."""
+
+    key: str
+    """Names its files: ``bias``, or ``bias-20261123b`` where there are several."""
+    label: str
+    """Type and band: ``flat-r``."""
+    calib_type: str
+    band: str
+    generation: str
+    verification: str
+
+    @property
+    def tests_dataset(self) -> str:
+        """Dataset type of the verification's table of tests."""
+        return f"{specification(self.calib_type).verification}Tests"
+
+    @property
+    def residual_datasets(self) -> tuple[str, ...]:
+        """Dataset types that may hold residuals, the finest first."""
+        stem = specification(self.calib_type).verification
+        return f"{stem}IsrExp", f"{stem}IsrExpBin8"
+
+    @property
+    def missing(self) -> str:
+        """What is absent, in a sentence; empty when nothing is."""
+        if not self.verification:
+            return f"{self.generation} was not verified: nothing is known of it."
+        if not self.generation:
+            return f"{self.verification} is here without the generation that it tested."
+        return ""
+
+
+def plan_stages(
+    generations: Sequence[str],
+    verifications: Sequence[str],
+    *,
+    verified: Mapping[str, str] | None = None,
+) -> list[StagePlan]:
+    """Pair generations with verifications, in the order of construction.
+
+    Parameters
+    ----------
+    verified
+        For a verification the generation that it tested, where this is on record. One
+        that is not goes with the generation of its type and band, when there is one
+        alone.
+
+    Raises
+    ------
+    InputError
+        Raised for a name that is neither a generation's nor a verification's.
+    """
+    made = {name: _parse(name, CollectionKind.GENERATION) for name in generations}
+    tests = {name: _parse(name, CollectionKind.VERIFICATION) for name in verifications}
+    pairs: list[tuple[CollectionName, str, str]] = []
+    left = list(made)
+    for name, parts in tests.items():
+        generation = _tested(name, parts, made, verified or {})
+        pairs.append((parts, generation, name))
+        if generation in left:
+            left.remove(generation)
+    pairs += [(made[name], name, "") for name in left]
+    pairs.sort(key=_order)
+    labels = Counter(_label(parts) for parts, _, _ in pairs)
+    return [
+        StagePlan(
+            key=_label(p) if labels[_label(p)] == 1 else f"{_label(p)}-{p.rerun}",
+            label=_label(p),
+            calib_type=str(p.type),
+            band=p.band or "",
+            generation=generation,
+            verification=verification,
+        )
+        for p, generation, verification in pairs
+    ]
+
+
+def _parse(name: str, kind: CollectionKind) -> CollectionName:
+    parts = parse_name(name)
+    if parts.kind is not kind:
+        raise InputError(
+            f"{name} is a {parts.kind} collection; a report takes generation and "
+            f"verification runs, and this one was given as a {kind}.",
+            collection=name,
+        )
+    return parts
+
+
+def _tested(
+    name: str,
+    parts: CollectionName,
+    made: Mapping[str, CollectionName],
+    verified: Mapping[str, str],
+) -> str:
+    if name in verified:
+        return verified[name] if verified[name] in made else ""
+    same = [g for g, other in made.items() if _label(other) == _label(parts)]
+    return same[0] if len(same) == 1 else ""
+
+
+def _label(parts: CollectionName) -> str:
+    return f"{parts.type}-{parts.band}" if parts.band else str(parts.type)
+
+
+def _order(pair: tuple[CollectionName, str, str]) -> tuple[int, str, str, str]:
+    parts, generation, verification = pair
+    assert parts.type is not None
+    types = list(type(parts.type))
+    return types.index(parts.type), parts.band or "", generation, verification

@@ -1,0 +1,253 @@
+"""Folding thousands of results into one verdict a test. Plain Python.
+
+``fold_results`` gives a line for each test that was made and for each test that
+should have been made: what is absent is said, never dropped.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reports.domain.results import Result, TestNote
+
+__all__ = [
+    "Counts",
+    "FailingAmplifier",
+    "FailingTest",
+    "Verdict",
+    "VerdictLine",
+    "count_results",
+    "find_failing_amplifiers",
+    "find_worst",
+    "fold_results",
+]
+
+_LEVELS = {"AMP": 0, "DET": 1, "EXP": 2}
+
+TestKey = tuple[str, str]
+"""Level and test: ``("AMP", "NOISE")``."""
+
+
+class Verdict(StrEnum):
+    """What a test says of a set."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WARNING = "warning"
+    """Results of an advisory test failed: it decides nothing."""
+    MISSING = "missing"
+
+    @property
+    def label(self) -> str:
+        """The verdict as people read it."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class VerdictLine:
+    """One test over all exposures, detectors and amplifiers."""
+
+    level: str
+    test: str
+    note: TestNote
+    n_results: int
+    n_failed: int
+    n_unmeasured: int
+    """Of the failed: those that have no number."""
+    limit_low: float | None
+    limit_high: float | None
+    """Limits differ where they depend on the amplifier."""
+    worst: Result | None
+    criteria_version: str
+
+    @property
+    def n_passed(self) -> int:
+        """Results within their limit."""
+        return self.n_results - self.n_failed
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the test says."""
+        if not self.n_results:
+            return Verdict.MISSING
+        if not self.n_failed:
+            return Verdict.PASSED
+        return Verdict.WARNING if self.note.is_advisory else Verdict.FAILED
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many results passed; advisory tests are counted apart."""
+
+    results: int
+    passed: int
+    failed: int
+    warnings: int
+    unmeasured: int
+
+
+@dataclass(frozen=True)
+class FailingTest:
+    """A test that an amplifier failed."""
+
+    test: str
+    is_advisory: bool
+    n_failed: int
+    n_exposures: int
+    worst: Result
+
+
+@dataclass(frozen=True)
+class FailingAmplifier:
+    """An amplifier that failed something, and on how many exposures."""
+
+    detector: int
+    amplifier: str
+    tests: tuple[FailingTest, ...]
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether a test that decides failed."""
+        return any(not test.is_advisory for test in self.tests)
+
+
+def fold_results(
+    results: Iterable[Result], *, notes: Mapping[TestKey, TestNote]
+) -> list[VerdictLine]:
+    """Fold results into a line a test, worst first, passed last.
+
+    Parameters
+    ----------
+    notes
+        By level and test: the criteria as they are defined now. A test that is
+        noted and has no result is said to be missing; one that has results and no
+        note (another site's) is described by its own rows.
+    """
+    grouped: dict[TestKey, list[Result]] = {key: [] for key in notes}
+    for result in results:
+        grouped.setdefault((result.level, result.test), []).append(result)
+    lines = [_line(key, group, notes.get(key)) for key, group in grouped.items()]
+    return sorted(lines, key=_line_order)
+
+
+def count_results(lines: Sequence[VerdictLine]) -> Counts:
+    """Add up verdict lines."""
+    deciding = [line for line in lines if not line.note.is_advisory]
+    advisory = [line for line in lines if line.note.is_advisory]
+    return Counts(
+        results=sum(line.n_results for line in lines),
+        passed=sum(line.n_passed for line in lines),
+        failed=sum(line.n_failed for line in deciding),
+        warnings=sum(line.n_failed for line in advisory),
+        unmeasured=sum(line.n_unmeasured for line in lines),
+    )
+
+
+def find_worst(results: Iterable[Result]) -> Result | None:
+    """Find the failure farthest beyond its limit, or what came nearest to it.
+
+    A failure that has no number is given only where none has one.
+    """
+    found = list(results)
+    failed = [result for result in found if not result.passed]
+    measured = [result for result in failed if result.is_measured]
+    return max(measured or failed or found, key=_badness, default=None)
+
+
+def find_failing_amplifiers(
+    results: Iterable[Result], *, notes: Mapping[TestKey, TestNote]
+) -> list[FailingAmplifier]:
+    """List the amplifiers that failed a test: deciding tests first, then worst."""
+    grouped: dict[tuple[int, str], dict[TestKey, list[Result]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for result in results:
+        if result.amplifier:
+            place = (result.detector, result.amplifier)
+            grouped[place][(result.level, result.test)].append(result)
+    found = [
+        FailingAmplifier(detector, amplifier, tests)
+        for (detector, amplifier), by_test in grouped.items()
+        if (tests := tuple(_failing_tests(by_test, notes)))
+    ]
+    return sorted(found, key=_amplifier_order)
+
+
+def _failing_tests(
+    by_test: Mapping[TestKey, list[Result]], notes: Mapping[TestKey, TestNote]
+) -> Iterable[FailingTest]:
+    for key, group in by_test.items():
+        failed = [result for result in group if not result.passed]
+        worst = find_worst(failed)
+        if worst is not None:
+            note = notes.get(key)
+            yield FailingTest(
+                key[1],
+                bool(note and note.is_advisory),
+                len(failed),
+                len(group),
+                worst,
+            )
+
+
+def _line(key: TestKey, group: list[Result], note: TestNote | None) -> VerdictLine:
+    limits = [result.limit for result in group if result.limit is not None]
+    failed = [result for result in group if not result.passed]
+    versions = Counter(result.criteria_version for result in group)
+    return VerdictLine(
+        level=key[0],
+        test=key[1],
+        note=note or _note_from(group[0]),
+        n_results=len(group),
+        n_failed=len(failed),
+        n_unmeasured=sum(not result.is_measured for result in failed),
+        limit_low=min(limits, default=None),
+        limit_high=max(limits, default=None),
+        worst=find_worst(group),
+        criteria_version=", ".join(sorted(versions)),
+    )
+
+
+def _note_from(result: Result) -> TestNote:
+    return TestNote(
+        statistic=result.statistic,
+        definition="",
+        sense=result.sense,
+        limit_expression="",
+        unit=result.unit,
+        dmtn101=result.dmtn101,
+    )
+
+
+def _badness(result: Result) -> tuple[bool, float, int, int, str]:
+    """Order results from good to bad; ties by place, so that the order is fixed."""
+    if result.margin is not None:
+        margin = result.margin
+    elif result.is_measured:  # the limit is 0
+        margin = result.value or 0.0
+    else:
+        margin = float("inf")
+    place = (-result.exposure, -result.detector, result.amplifier)
+    return (not result.passed, margin, *place)
+
+
+_VERDICT_ORDER = {
+    Verdict.FAILED: 0,
+    Verdict.MISSING: 1,
+    Verdict.WARNING: 2,
+    Verdict.PASSED: 3,
+}
+
+
+def _line_order(line: VerdictLine) -> tuple[int, float, int, str]:
+    badness = _badness(line.worst)[1] if line.worst else 0.0
+    level = _LEVELS.get(line.level, len(_LEVELS))
+    order = _VERDICT_ORDER[line.verdict]
+    return (order, -badness if order in (0, 2) else 0.0, level, line.test)
+
+
+def _amplifier_order(found: FailingAmplifier) -> tuple[bool, float, int, str]:
+    tests = [t for t in found.tests if t.is_advisory is not found.is_failed]
+    worst = max(_badness(test.worst)[1] for test in tests)
+    return (not found.is_failed, -worst, found.detector, found.amplifier)

@@ -1,0 +1,1 @@
+"""Figures of a report: NumPy and Matplotlib, without pyplot (workers live long)."""

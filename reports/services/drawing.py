@@ -1,0 +1,259 @@
+"""Drawing a stage's figures into the report's folder."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibrations.domain.cameras import CAMERAS
+from reports.domain.planes import find_amplifier_verdicts, median_values
+from reports.domain.results import Result, show_number, show_unit
+from reports.domain.verdicts import find_worst
+from reports.plots.figures import save_png
+from reports.plots.focal_plane import (
+    Cell,
+    Outline,
+    plot_metric_plane,
+    plot_verdict_plane,
+)
+from reports.plots.images import Stretch, find_stretch, plot_detector
+from reports.services.gathering import StageEvidence
+from reports.services.images import Picture, read_picture
+
+__all__ = ["draw_detectors", "draw_planes"]
+
+DIVERGING = "RdBu_r"
+NOT_A_MAP = {"PROCESSING"}
+"""Tests whose value is yes or no: the verdict map shows them."""
+
+Progress = Callable[[], None]
+
+
+def draw_planes(stage: StageEvidence, instrument: str, folder: Path) -> list[dict]:
+    """Draw the verdicts, and each numeric test, amplifier by amplifier.
+
+    Returns
+    -------
+    list of dict
+        ``title``, ``test`` (empty for the verdicts), ``caption`` and ``file``; empty
+        where the camera's geometry is not described or nothing was measured.
+    """
+    camera = CAMERAS.get(instrument)
+    if camera is None or not stage.results:
+        return []
+    cells, outlines = _geometry(instrument)
+    label = stage.plan.label
+    verdicts = find_amplifier_verdicts(stage.results, notes=stage.notes)
+    figure = plot_verdict_plane(
+        cells, outlines, verdicts, title=f"{label}: verdict of each amplifier"
+    )
+    drawn = [
+        _keep_plane(
+            figure, folder, stage, "", "All tests that decide, over all exposures."
+        )
+    ]
+    for test in _numeric_tests(stage):
+        results = [r for r in stage.results if (r.level, r.test) == ("AMP", test)]
+        drawn.append(_draw_metric(stage, test, results, cells, outlines, folder))
+    return drawn
+
+
+def draw_detectors(
+    stage: StageEvidence, instrument: str, folder: Path, *, tick: Progress
+) -> dict[str, Any]:
+    """Draw the combined image and the residuals of each detector.
+
+    All combined images share one stretch, all residuals another, so that detectors
+    can be compared by eye.
+
+    Returns
+    -------
+    dict
+        ``detectors``, a list with ``detector``, ``name``, ``combined`` and
+        ``residuals``; ``combined_range`` and ``residual_range`` in words.
+    """
+    names = stage.detector_names(instrument)
+    rows: dict[int, dict[str, Any]] = {
+        d: {"detector": d, "name": name, "combined": "", "residuals": []}
+        for d, name in names.items()
+    }
+    combined = {d: read_picture(path) for d, path in sorted(stage.combined.items())}
+    stretch = find_stretch([p.pixels for p in combined.values()]) if combined else None
+    for detector, picture in combined.items():
+        name = f"images/{stage.plan.key}-{_slug(names[detector])}-combined.png"
+        title = f"{names[detector]}  {stage.plan.label}, combined"
+        _draw(picture, folder / name, stretch=stretch, title=title)
+        rows[detector]["combined"] = name
+        tick()
+    residual_range = _draw_residuals(stage, names, rows, folder, tick)
+    return {
+        "detectors": list(rows.values()),
+        "combined_range": _range(stretch, next(iter(combined.values()), None)),
+        "residual_range": residual_range,
+    }
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    detector: int
+    exposure: int
+    why: str
+
+
+def _draw_residuals(
+    stage: StageEvidence,
+    names: Mapping[int, str],
+    rows: Mapping[int, dict[str, Any]],
+    folder: Path,
+    tick: Progress,
+) -> str:
+    wanted = _choose_residuals(stage)
+    pictures = {w: _residual(stage, w) for w in wanted}
+    # The latest exposure sets the stretch: a bad one must not wash out the others.
+    latest = [p.pixels for w, p in pictures.items() if w.why == "latest exposure"]
+    stretch = find_stretch(latest, centre=0.0) if latest else None
+    for one, picture in pictures.items():
+        slug = _slug(names[one.detector])
+        name = f"images/{stage.plan.key}-{slug}-residual-{one.exposure}.png"
+        title = f"{names[one.detector]}  residual of {one.exposure}"
+        _draw(picture, folder / name, stretch=stretch, title=title, colours=DIVERGING)
+        rows[one.detector]["residuals"].append(
+            {"exposure": one.exposure, "why": one.why, "file": name}
+        )
+        tick()
+    return _range(stretch, next(iter(pictures.values()), None))
+
+
+def _choose_residuals(stage: StageEvidence) -> list[_Wanted]:
+    """Choose the latest exposure of each detector, and its worst if it failed."""
+    wanted = []
+    for detector in sorted({d for d, _ in stage.residuals}):
+        exposures = {e for d, e in stage.residuals if d == detector}
+        latest = max(exposures)
+        wanted.append(_Wanted(detector, latest, "latest exposure"))
+        failed = [
+            result
+            for result in stage.results
+            if result.detector == detector
+            and not result.passed
+            and not _is_advisory(stage, result)
+        ]
+        worst = find_worst(failed)
+        if worst and worst.exposure in exposures - {latest}:
+            wanted.append(_Wanted(detector, worst.exposure, "worst failure"))
+    return wanted
+
+
+def _residual(stage: StageEvidence, wanted: _Wanted) -> Picture:
+    """Read a residual; that of a flat as a fraction of its own median."""
+    picture = read_picture(stage.residuals[(wanted.detector, wanted.exposure)])
+    if stage.plan.calib_type != "flat":
+        return picture
+    median = float(np.nanmedian(picture.pixels))
+    relative = picture.pixels / median - 1 if median > 0 else picture.pixels * np.nan
+    return replace(picture, pixels=relative, unit="fraction of the median")
+
+
+def _draw(
+    picture: Picture,
+    path: Path,
+    *,
+    stretch: Stretch | None,
+    title: str,
+    colours: str = "cividis",
+) -> None:
+    path.parent.mkdir(exist_ok=True)
+    figure = plot_detector(
+        picture.pixels,
+        stretch=stretch or find_stretch([picture.pixels]),
+        title=title,
+        label=_bar_label(picture.unit),
+        shape=picture.shape,
+        colours=colours,
+    )
+    save_png(figure, path)
+
+
+def _draw_metric(
+    stage: StageEvidence,
+    test: str,
+    results: list[Result],
+    cells: list[Cell],
+    outlines: list[Outline],
+    folder: Path,
+) -> dict[str, Any]:
+    unit = show_unit(results[0].unit)
+    statistic = results[0].statistic
+    figure = plot_metric_plane(
+        cells,
+        outlines,
+        median_values(results),
+        failing={(r.detector, r.amplifier) for r in results if not r.passed},
+        title=f"{stage.plan.label}: {test}",
+        label=f"{statistic} ({unit})" if unit else statistic,
+    )
+    exposures = len({r.exposure for r in results})
+    caption = (
+        f"Median of {statistic} over {exposures} exposures; framed: failed on at "
+        "least one. The colours span the 2nd to 98th percentile."
+    )
+    return _keep_plane(figure, folder, stage, test, caption)
+
+
+def _keep_plane(
+    figure: Any, folder: Path, stage: StageEvidence, test: str, caption: str
+) -> dict[str, Any]:
+    name = f"planes/{stage.plan.key}-{_slug(test or 'verdict')}.png"
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    save_png(figure, path)
+    return {"title": test or "Verdict", "test": test, "caption": caption, "file": name}
+
+
+def _numeric_tests(stage: StageEvidence) -> list[str]:
+    measured = {r.test for r in stage.results if r.level == "AMP" and r.is_measured}
+    known = [test for level, test in stage.notes if level == "AMP"]
+    others = sorted(measured - set(known))
+    return [t for t in (*known, *others) if t in measured and t not in NOT_A_MAP]
+
+
+def _is_advisory(stage: StageEvidence, result: Result) -> bool:
+    note = stage.notes.get((result.level, result.test))
+    return bool(note and note.is_advisory)
+
+
+def _geometry(instrument: str) -> tuple[list[Cell], list[Outline]]:
+    cells, outlines = [], []
+    for detector in CAMERAS[instrument].detectors:
+        x0, y0, x1, y1 = detector.box
+        outlines.append(Outline(detector.name, x0, y0, x1, y1))
+        for name, model in detector.amplifiers.items():
+            left, bottom, right, top = model.fraction
+            cells.append(
+                Cell(
+                    (detector.id, name),
+                    x0 + left * (x1 - x0),
+                    y0 + bottom * (y1 - y0),
+                    x0 + right * (x1 - x0),
+                    y0 + top * (y1 - y0),
+                )
+            )
+    return cells, outlines
+
+
+def _range(stretch: Stretch | None, picture: Picture | None) -> str:
+    if stretch is None or picture is None:
+        return ""
+    high = show_number(stretch.high, picture.unit)
+    return f"{show_number(stretch.low)} to {high}"
+
+
+def _bar_label(unit: str) -> str:
+    shown = show_unit(unit)
+    return f"level ({shown})" if shown else "level (relative)"
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(" ", "-")

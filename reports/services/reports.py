@@ -1,0 +1,242 @@
+"""Asking for a verification report and building it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from celery import Task
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from calibrations.models import (
+    ConstructionTicket,
+    Generation,
+    StepStatus,
+    Verification,
+)
+from calibrations.services.repositories import open_gateway
+from reports.domain.stages import StagePlan, plan_stages
+from reports.models import ReportStatus, VerificationReport
+from reports.services.drawing import draw_detectors, draw_planes
+from reports.services.evidence import keep_folder, new_folder
+from reports.services.gathering import StageEvidence, gather_stages
+from reports.services.pages import write_pages, write_results
+from reports.services.record import build_record
+from reports.services.summaries import summarise_report, summarise_stage
+from taxicab.core.models import Job, JobStatus
+from taxicab.core.roles import Action
+from taxicab.core.services.audit import move, record
+from taxicab.core.services.jobs import (
+    JobCancelledError,
+    JobRecorder,
+    enqueue_job,
+    follow_jobs,
+)
+from taxicab.core.services.permissions import check_may
+from taxicab.errors import ConflictError, InputError
+
+__all__ = ["build_report", "request_report", "write_report"]
+
+KIND = "report"
+
+
+def request_report(
+    ticket: ConstructionTicket,
+    *,
+    verifications: Iterable[Verification | str],
+    generations: Iterable[Generation | str] | None = None,
+    by: AbstractBaseUser,
+    task: Task,
+) -> VerificationReport:
+    """Ask for a report of verification and generation runs.
+
+    Parameters
+    ----------
+    verifications
+        Rows, or names of runs that were made without the portal.
+    generations
+        Likewise; by default those that were verified, with the newest generation of
+        every other type and band of the ticket, whose verification is then missing
+        and is said to be so.
+    """
+    check_may(by, Action.VERIFY, ticket.instrument)
+    tests = _names(verifications)
+    made = (
+        _names(generations)
+        if generations is not None
+        else _default_generations(ticket, tests)
+    )
+    if not tests and not made:
+        raise InputError(
+            f"A report of {ticket.key} needs a generation or a verification run, and "
+            "none was named. Generate and verify something first."
+        )
+    _plan(made, tests)  # refuses names that are of something else
+    return _open_report(ticket, made, tests, by, task)
+
+
+def build_report(recorder: JobRecorder) -> None:
+    """Build the report that a job asks for, keep its files and its summary."""
+    report = VerificationReport.objects.select_related(
+        "ticket__repository__facility", "ticket__owner", "ticket__instrument"
+    ).get(pk=recorder.job.parameters["report"])
+    ticket = report.ticket
+    gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
+    plans = _plan(report.generation_collections, report.verification_collections)
+    recorder.say("Reading the results and finding the images.")
+    stages = gather_stages(gateway, plans)
+    facts = build_record(ticket, plans, gateway)
+    with new_folder(str(report.pk)) as folder:
+        summary = write_report(ticket, stages, facts, folder, recorder=recorder)
+        sha256 = keep_folder(folder)
+    move(
+        report,
+        field="status",
+        to=ReportStatus.READY,
+        by=recorder.job.created_by,
+        subject=("construction", ticket.key),
+        why=f"report {report.version}: {summary['verdict_sentence']}",
+        sha256=sha256,
+        summary=summary,
+    )
+
+
+def write_report(
+    ticket: ConstructionTicket,
+    stages: Sequence[StageEvidence],
+    facts: dict[str, Any],
+    folder: Path,
+    *,
+    recorder: JobRecorder | None = None,
+) -> dict[str, Any]:
+    """Write a report's files into an empty folder; returns its summary."""
+    instrument = ticket.instrument_id
+    progress = _Progress(recorder, stages)
+    summaries = []
+    for stage in stages:
+        progress.say(f"Drawing {stage.plan.label}.")
+        write_results(stage.results, folder / "results" / f"{stage.plan.key}.csv")
+        summaries.append(
+            {
+                **summarise_stage(stage, instrument),
+                "results_file": f"results/{stage.plan.key}.csv",
+                "focal_planes": draw_planes(stage, instrument, folder),
+                **draw_detectors(stage, instrument, folder, tick=progress.tick),
+            }
+        )
+    summary = summarise_report(ticket, summaries, facts)
+    write_pages(summary, folder)
+    return summary
+
+
+class _Progress:
+    """Counts pictures, and stops between two when somebody cancelled."""
+
+    def __init__(
+        self, recorder: JobRecorder | None, stages: Sequence[StageEvidence]
+    ) -> None:
+        self.recorder = recorder
+        self.done = 0
+        # At most one worst failure is drawn beside a detector's latest residual.
+        self.planned = sum(
+            len(stage.combined) + len({d for d, _ in stage.residuals})
+            for stage in stages
+        )
+
+    def say(self, message: str) -> None:
+        if self.recorder:
+            self.recorder.say(message)
+
+    def tick(self) -> None:
+        self.done += 1
+        if self.recorder is None:
+            return
+        if self.recorder.should_cancel():
+            raise JobCancelledError("The report was cancelled before it was ready.")
+        planned = max(self.planned, self.done)
+        self.recorder.progress(planned=planned, done=self.done)
+
+
+@follow_jobs(KIND)
+def follow_report_job(job: Job) -> None:
+    """Give a report the status that its job's amounts to; a ready one stays ready."""
+    reports = VerificationReport.objects.filter(job=job)
+    if job.status in {JobStatus.FAILED, JobStatus.CANCELLED}:
+        reports.filter(status=ReportStatus.BUILDING).update(status=ReportStatus.FAILED)
+    elif job.status in {JobStatus.QUEUED, JobStatus.RUNNING}:
+        reports.filter(status=ReportStatus.FAILED).update(status=ReportStatus.BUILDING)
+
+
+def _open_report(
+    ticket: ConstructionTicket,
+    generations: Sequence[str],
+    verifications: Sequence[str],
+    by: AbstractBaseUser,
+    task: Task,
+) -> VerificationReport:
+    try:
+        with transaction.atomic():
+            last = ticket.reports.aggregate(last=Max("version"))["last"] or 0
+            report = VerificationReport.objects.create(
+                ticket=ticket,
+                version=last + 1,
+                generation_collections=list(generations),
+                verification_collections=list(verifications),
+                created_by=by,
+            )
+            report.verifications.set(
+                Verification.objects.filter(collection__in=verifications)
+            )
+            report.job = enqueue_job(
+                task,
+                kind=KIND,
+                title=f"Report {report.version} of {ticket.key}",
+                subject=("construction", ticket.key),
+                by=by,
+                repository=ticket.repository,
+                parameters={"report": report.pk},
+            )
+            report.save(update_fields=["job"])
+            record(
+                by=by,
+                subject=("construction", ticket.key),
+                action=f"report {report.version} asked for",
+                after=ReportStatus.BUILDING,
+                collections=[*verifications, *generations],
+            )
+            return report
+    except IntegrityError as error:
+        raise ConflictError(
+            f"Somebody else asked for a report of {ticket.key} at the same time: look "
+            "whether theirs is what you need, or ask again."
+        ) from error
+
+
+def _plan(generations: Sequence[str], verifications: Sequence[str]) -> list[StagePlan]:
+    verified = dict(
+        Verification.objects.filter(collection__in=verifications).values_list(
+            "collection", "generation__collection"
+        )
+    )
+    return plan_stages(generations, verifications, verified=verified)
+
+
+def _names(rows: Iterable[Generation | Verification | str]) -> list[str]:
+    names = [row if isinstance(row, str) else row.collection for row in rows]
+    return list(dict.fromkeys(names))
+
+
+def _default_generations(
+    ticket: ConstructionTicket, verifications: Sequence[str]
+) -> list[str]:
+    """Take the verified generations, and the newest one of what is left."""
+    verified = Generation.objects.filter(verifications__collection__in=verifications)
+    names = list(verified.order_by("pk").values_list("collection", flat=True))
+    labels = {generation.label for generation in verified}
+    others = ticket.generations.filter(status=StepStatus.SUCCEEDED).order_by("-pk")
+    for generation in others:
+        if generation.label not in labels:
+            labels.add(generation.label)
+            names.append(generation.collection)
+    return list(dict.fromkeys(names))

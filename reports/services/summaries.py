@@ -1,0 +1,188 @@
+"""The tables of a report as plain data: what pages show without opening its files.
+
+``VerificationReport.summary`` and the report's own HTML are made of the same thing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from calibrations.models import ConstructionTicket
+from reports.domain.clusters import Cluster, find_clusters
+from reports.domain.results import Result, show_margin, show_number, show_unit
+from reports.domain.verdicts import (
+    FailingAmplifier,
+    Verdict,
+    VerdictLine,
+    count_results,
+    find_failing_amplifiers,
+    fold_results,
+)
+from reports.services.gathering import StageEvidence
+
+__all__ = ["SUMMARY_FORMAT", "summarise_report", "summarise_stage"]
+
+SUMMARY_FORMAT = 1
+
+_WORDS = {
+    Verdict.PASSED: "Every test that decides passed.",
+    Verdict.FAILED: "Some tests failed: the board decides whether they matter.",
+    Verdict.WARNING: "Every test that decides passed; an advisory one did not.",
+    Verdict.MISSING: "Something was not verified: see below what is missing.",
+}
+
+_GRAVITY = (Verdict.FAILED, Verdict.MISSING, Verdict.WARNING, Verdict.PASSED)
+
+
+def summarise_report(
+    ticket: ConstructionTicket,
+    stages: Sequence[Mapping[str, Any]],
+    record: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put stages and record together under one verdict."""
+    verdict = _gravest([Verdict(stage["verdict"]) for stage in stages])
+    counts = {
+        name: sum(stage["counts"][name] for stage in stages)
+        for name in ("results", "passed", "failed", "warnings", "unmeasured")
+    }
+    return {
+        "format": SUMMARY_FORMAT,
+        "ticket": ticket.key,
+        "instrument": ticket.instrument_id,
+        "tag": ticket.tag,
+        "reason": ticket.reason,
+        "owner": ticket.owner.get_username(),
+        "verdict": str(verdict),
+        "verdict_sentence": _WORDS[verdict],
+        "counts": counts,
+        "missing": [stage["missing"] for stage in stages if stage["missing"]],
+        "stages": list(stages),
+        **record,
+    }
+
+
+def summarise_stage(stage: StageEvidence, instrument: str) -> dict[str, Any]:
+    """Fold a stage's results into its lines, clusters and failing amplifiers."""
+    names = stage.detector_names(instrument)
+    lines = fold_results(stage.results, notes=stage.notes)
+    failing = find_failing_amplifiers(stage.results, notes=stage.notes)
+    clusters = find_clusters(stage.results, detector_names=names)
+    verdict = _gravest([line.verdict for line in lines])
+    exposures = sorted({r.exposure for r in stage.results if r.exposure})
+    return {
+        "key": stage.plan.key,
+        "label": stage.plan.label,
+        "calib_type": stage.plan.calib_type,
+        "generation": stage.plan.generation,
+        "verification": stage.plan.verification,
+        "missing": stage.missing,
+        "verdict": str(Verdict.MISSING if stage.missing else verdict),
+        "counts": asdict(count_results(lines)),
+        "n_exposures": len(exposures),
+        "n_detectors": len({r.detector for r in stage.results if r.detector >= 0}),
+        "lines": [_line(line, names) for line in lines],
+        "clusters": [_cluster(cluster, stage, names) for cluster in clusters],
+        "failing_amplifiers": [_amplifier(one, names) for one in failing],
+    }
+
+
+def _gravest(verdicts: Sequence[Verdict]) -> Verdict:
+    return min(verdicts, key=_GRAVITY.index, default=Verdict.MISSING)
+
+
+def _line(line: VerdictLine, names: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "level": line.level,
+        "test": line.test,
+        "verdict": str(line.verdict),
+        "is_advisory": line.note.is_advisory,
+        "statistic": line.note.statistic,
+        "definition": line.note.definition,
+        "sense": line.note.sense,
+        "limit": _limit(line),
+        "limit_expression": line.note.limit_expression,
+        "unit": show_unit(line.note.unit),
+        "dmtn101": line.note.dmtn101,
+        "upstream": line.note.upstream,
+        "criteria_version": line.criteria_version,
+        "n_results": line.n_results,
+        "n_passed": line.n_passed,
+        "n_failed": line.n_failed,
+        "n_unmeasured": line.n_unmeasured,
+        "worst": _result(line.worst, names) if line.worst else None,
+    }
+
+
+def _limit(line: VerdictLine) -> str:
+    """Write the limit, or its range where it depends on the amplifier."""
+    unit = line.note.unit
+    low, high = show_number(line.limit_low), show_number(line.limit_high, unit)
+    if line.limit_low is None:
+        return ""
+    same = low == show_number(line.limit_high)
+    return high if same else f"{low} to {high}"
+
+
+def _result(result: Result, names: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "exposure": result.exposure,
+        "detector": result.detector,
+        "detector_name": names.get(result.detector, ""),
+        "amplifier": result.amplifier,
+        "place": _place(result, names),
+        "value": result.value,
+        "limit": result.limit,
+        "unit": show_unit(result.unit),
+        "margin": result.margin,
+        "margin_text": show_margin(result.margin),
+        "text": _describe(result),
+    }
+
+
+def _describe(result: Result) -> str:
+    """Write value and limit: ``9.1 e⁻, limit 8.98 e⁻``."""
+    if not result.is_measured:
+        return "not measured"
+    value = show_number(result.value, result.unit)
+    return f"{value}, limit {show_number(result.limit, result.unit)}"
+
+
+def _place(result: Result, names: Mapping[int, str]) -> str:
+    name = names.get(result.detector, "")
+    words = (name, result.amplifier, str(result.exposure or ""))
+    return " ".join(filter(None, words))
+
+
+def _cluster(
+    cluster: Cluster, stage: StageEvidence, names: Mapping[int, str]
+) -> dict[str, Any]:
+    note = stage.notes.get((cluster.level, cluster.test))
+    return {
+        "level": cluster.level,
+        "test": cluster.test,
+        "is_advisory": bool(note and note.is_advisory),
+        "kind": str(cluster.kind),
+        "sentence": cluster.sentence,
+        "n_failed": cluster.n_failed,
+        "n_results": cluster.n_results,
+        "worst": _result(cluster.worst, names),
+    }
+
+
+def _amplifier(one: FailingAmplifier, names: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "detector": one.detector,
+        "detector_name": names.get(one.detector, ""),
+        "amplifier": one.amplifier,
+        "is_failed": one.is_failed,
+        "tests": [
+            {
+                "test": test.test,
+                "is_advisory": test.is_advisory,
+                "n_failed": test.n_failed,
+                "n_exposures": test.n_exposures,
+                "worst": _result(test.worst, names),
+            }
+            for test in one.tests
+        ],
+    }

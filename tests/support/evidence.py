@@ -1,0 +1,182 @@
+"""Stages of a report made of known numbers and small FITS files."""
+
+import numpy as np
+from astropy.io import fits
+
+from calibrations.domain.cameras import camera
+from calibrations.domain.criteria import CRITERIA_VERSION, criteria_for
+from reports.domain.results import Result
+from reports.domain.stages import plan_stages
+from reports.services.gathering import StageEvidence
+
+GENERATION = "LSSTComCam/calib/DM-47447/gainFixup/{}Gen{}.20261109a"
+VERIFICATION = "LSSTComCam/calib/DM-47447/gainFixup/verify{}{}.20261109a"
+EXPOSURES = tuple(range(2026110800001, 2026110800016)) + tuple(
+    range(2026110900001, 2026110900005)
+)
+SHAPE = (32, 64)
+
+NOISY = (4, "C05")
+"""Grew noisy: fails NOISE on every exposure."""
+BORDERLINE = (8, "C17")
+"""Just over the limit, on two exposures."""
+SATURATED = EXPOSURES[3]
+"""Half of the flats' amplifiers fail on this exposure."""
+UNMEASURED = (2, "C00")
+"""No number at all."""
+UNITS = {"bias": "electron", "dark": "electron/s", "flat": "1"}
+
+
+def make_result(**changes):
+    """One passing result; change what matters."""
+    values = {
+        "exposure": EXPOSURES[0],
+        "detector": 0,
+        "amplifier": "C10",
+        "level": "AMP",
+        "test": "NOISE",
+        "statistic": "NOISE",
+        "value": 0.5,
+        "limit": 1.0,
+        "sense": "<=",
+        "unit": "electron",
+        "passed": True,
+        "dmtn101": "4.3",
+        "criteria_version": CRITERIA_VERSION,
+    }
+    return Result(**{**values, **changes})
+
+
+def make_results(calib_type, *, exposures=EXPOSURES, seed=1):
+    """Results of all amplifiers with the faults above, and nothing else wrong."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for exposure in exposures:
+        for detector in camera("LSSTComCam").detectors:
+            for amplifier in detector.amplifiers:
+                for one in criteria_for(calib_type, "AMP"):
+                    limit = {"0.05": 0.05, "0": 0.0}.get(one.limit_expression, 8.0)
+                    value = limit * random.uniform(0.3, 0.8)
+                    place = (detector.id, amplifier)
+                    if one.test == "NOISE" and not one.advisory:
+                        if place == NOISY:
+                            value = 1.4 * limit
+                        elif place == BORDERLINE and exposure in EXPOSURES[:2]:
+                            value = 1.01 * limit
+                        elif exposure == SATURATED and calib_type == "flat":
+                            value = 3.0 * limit
+                    if one.test == "READ_NOISE_CONSISTENT" and place == NOISY:
+                        value = 2 * limit
+                    measured = place != UNMEASURED
+                    rows.append(
+                        make_result(
+                            exposure=exposure,
+                            detector=detector.id,
+                            amplifier=amplifier,
+                            test=one.test,
+                            statistic=one.statistic,
+                            value=value if measured else None,
+                            limit=limit,
+                            sense=one.sense,
+                            unit=one.unit,
+                            passed=measured and value <= limit,
+                            dmtn101=one.dmtn101,
+                        )
+                    )
+    return rows
+
+
+def make_stage(calib_type, folder, *, exposures=EXPOSURES, band=""):
+    """A stage whose images are in a folder; detector 8 has no combined image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tail = f"-{band}" if band else ""
+    name = GENERATION.format(calib_type, tail)
+    verification = VERIFICATION.format(calib_type.capitalize(), tail)
+    (plan,) = plan_stages([name], [verification])
+    combined, residuals = {}, {}
+    for detector in range(9):
+        if detector != 8:
+            path = folder / f"{calib_type}-{detector}.fits"
+            write_image(path, UNITS[calib_type], seed=detector)
+            combined[detector] = str(path)
+        for exposure in exposures:
+            path = folder / f"{calib_type}-{detector}-{exposure}.fits"
+            write_image(path, "electron", seed=exposure % 97 + detector, binning=8)
+            residuals[(detector, exposure)] = str(path)
+    return StageEvidence(
+        plan, make_results(calib_type, exposures=exposures), combined, residuals
+    )
+
+
+def write_image(path, unit, *, seed, binning=1):
+    """A small image with a gradient and noise, as our formatter keeps images."""
+    random = np.random.default_rng(seed)
+    gradient = np.linspace(0.9, 1.1, SHAPE[1], dtype=np.float32)
+    pixels = gradient + random.normal(0, 0.05, SHAPE).astype(np.float32)
+    header = fits.Header({"BUNIT": unit, "BINNING": binning})
+    hdus = [fits.PrimaryHDU(header=header), fits.ImageHDU(pixels, name="IMAGE")]
+    fits.HDUList(hdus).writeto(path, overwrite=True)
+
+
+def make_facts():
+    """A record of inputs, commands, versions, collections and validity."""
+    exposures = [
+        {
+            "id": exposure,
+            "obs_id": f"CC_O_{exposure // 100000}_{exposure % 100000:06d}",
+            "observation_type": "bias",
+            "observation_reason": "bias",
+            "physical_filter": "r_03",
+            "exposure_time_s": 0.0,
+            "dark_time_s": 0.1,
+            "begin_tai": "2026-11-08T20:00:00.000",
+            "n_detectors": 9,
+        }
+        for exposure in EXPOSURES
+    ]
+    certified = "LSSTComCam/calib/DM-47447/gainFixup/bias.20261109a"
+    return {
+        "inputs": [
+            {
+                "label": "bias",
+                "purpose": "generation",
+                "where": "instrument='LSSTComCam' AND exposure.day_obs=20261108",
+                "exposures": exposures,
+                "problems": [
+                    "2 exposures have another reason than bias: 2026110800003."
+                ],
+                "override_reason": "The header of that night says so wrongly.",
+                "override_by": "nora",
+            }
+        ],
+        "commands": [
+            {
+                "collection": GENERATION.format("bias", ""),
+                "lines": ["pipetask run -b REPO -p cpBias.yaml -o bias"],
+            }
+        ],
+        "versions": [
+            {"package": "lsst-pipe-base", "version": "30.0.0", "collections": []}
+        ],
+        "unrecorded": [],
+        "collections": [
+            {
+                "name": "LSSTComCam/calib/DM-47447",
+                "type": "CHAINED",
+                "children": [certified],
+                "n_datasets": 9,
+            }
+        ],
+        "validity": [
+            {
+                "type": "bias",
+                "filter": "",
+                "begin_tai": "2026-11-08T00:00:00",
+                "end_tai": "",
+                "collection": certified,
+                "run": GENERATION.format("bias", ""),
+                "detectors": list(range(9)),
+            }
+        ],
+        "chain": "LSSTComCam/calib/DM-47447",
+    }
