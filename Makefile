@@ -29,7 +29,7 @@ PROJECT := --no-deps --no-build-isolation --editable .
 
 UV := uv==0.9.11
 COMPILE := pip compile --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-build --no-header --quiet
+	--no-emit-index-url --no-strip-extras --no-build --no-header --quiet
 
 help:
 	@sed -n '4,8s/^#   //p' Makefile

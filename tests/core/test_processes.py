@@ -1,6 +1,8 @@
 """Processes beside the portal, real ones: Redis, PostgreSQL, Celery workers."""
 
+import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -208,6 +210,21 @@ def test_postgres_starts_and_leaves_nothing(
         pid = running.child.pid
     assert not is_alive(pid)
     assert not Path(data).exists()
+
+
+def test_postgres_runs_from_a_folder_others_cannot_enter(tmp_path: Path) -> None:
+    # A checkout under /root: the unprivileged user cannot reach its wheels.
+    package = importlib.util.find_spec("pgserver")
+    assert package is not None
+    assert package.origin is not None
+    wheel = Path(package.origin).parent
+    closed = tmp_path / "closed"
+    for folder in (wheel, wheel.with_name("pgserver.libs")):
+        shutil.copytree(folder, closed / folder.name)
+    closed.chmod(0o700)
+    binaries = closed / "pgserver" / "pginstall" / "bin"
+    with running_postgres(tmp_path, binaries=binaries) as running:
+        psycopg2.connect(running.url).close()
 
 
 # --- Celery and the web server ----------------------------------------------------

@@ -102,13 +102,17 @@ def _unprivileged_user() -> int | None:
 
 
 def _reachable(binaries: Path, home: Path) -> Path:
-    """Copy an installation that others cannot enter (a checkout under /root)."""
+    """Copy a wheel that other users cannot enter (a checkout under /root)."""
     if all(parent.stat().st_mode & 0o001 for parent in [binaries, *binaries.parents]):
         return binaries
-    copy = home / "installation"
-    shutil.copytree(binaries.parent, copy, symlinks=True)
-    copy.chmod(0o755)
-    return copy / binaries.name
+    package = binaries.parents[1]
+    copy = home / "wheel"
+    shutil.copytree(binaries.parent, copy / package.name / binaries.parent.name)
+    # The binaries find the wheel's own libraries beside the package.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, copy / libraries.name)
+    return copy / package.name / binaries.parent.name / binaries.name
 
 
 def _start(binaries: Path, home: Path, log: Path, user: int | None) -> RunningPostgres:
