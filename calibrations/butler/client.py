@@ -93,11 +93,14 @@ class ButlerGateway:
         collection: str,
         begin_tai: str | None,
         end_tai: str | None = None,
+        *,
+        chain: str | None = None,
     ) -> int:
         """Certify all datasets of a type in a run; return how many are certified.
 
         Again with the same range changes nothing; another range that overlaps raises
-        `OverlapError`.
+        `OverlapError`. With ``chain`` a range that overlaps with one in any collection
+        of that chain is refused as well.
         """
         return int(
             self._call(
@@ -107,6 +110,7 @@ class ButlerGateway:
                 collection=collection,
                 begin_tai=begin_tai,
                 end_tai=end_tai,
+                chain=chain,
             )
         )
 
@@ -176,8 +180,8 @@ class ButlerGateway:
     ) -> ImportSummary:
         """Bring an export in, or complete and repair what came in before.
 
-        ``manifest`` is a file in the style of ``sha256sum``; it is checked before
-        anything is touched.
+        The folder's ``manifest.json`` (or the one that is named) is checked before
+        anything is touched; with none, only that no file is missing.
         """
         return ImportSummary.load(
             self._call("import_collection", folder=folder, manifest=manifest)

@@ -4,6 +4,7 @@ The process leads its own session, so that ending it ends what it started; it di
 the process that started it; a cancel is SIGTERM, and SIGKILL if that does not help.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -156,7 +157,8 @@ class _Follower:
 
 def _environment(additions: Mapping[str, str]) -> dict[str, str]:
     """Our environment, the site's additions, and this project on the path."""
-    environment = {**os.environ, **additions}
+    # One process a quantum is what `processes` counts; libraries add no threads.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ, **additions}
     if sys.flags.safe_path or str(PROJECT) not in environment.get("PYTHONPATH", ""):
         paths = [str(PROJECT), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(p for p in paths if p)
@@ -177,16 +179,12 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
     """Leave nothing behind, whatever ended the call."""
     if child.poll() is None:
         _signal_group(child, signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            pass
     _signal_group(child, signal.SIGKILL)
     child.wait()
 
 
 def _signal_group(child: subprocess.Popen[bytes], which: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, which)
-    except ProcessLookupError:
-        pass

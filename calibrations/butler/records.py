@@ -61,7 +61,7 @@ class ButlerSettings(Record):
     """Address of the pipeline YAML for each of bias, dark, flat, verifyBias,
     verifyDark, verifyFlat, selfReview."""
     image_storage_class: str = "CcdImage"
-    self_review_dataset_type: str = "selfReviewImage"
+    self_review_dataset_type: str = "selfReviewExp"
     """Dataset whose header names the calibrations that were applied."""
     processes: int = 1
     """Quanta executed at once."""

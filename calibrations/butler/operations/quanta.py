@@ -1,0 +1,230 @@
+"""Execute the quanta of a graph, in this process or in a few beside it."""
+
+import multiprocessing
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Any
+
+import networkx
+from lsst.daf.butler import Butler
+from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
+from lsst.pipe.base.single_quantum_executor import SingleQuantumExecutor
+from lsst.utils.threads import disable_implicit_threading
+
+from calibrations.butler.lifetime import die_with_parent
+
+__all__ = ["Progress", "Result", "execute"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one quantum ended."""
+
+    quantum: uuid.UUID
+    error: str | None
+    """Class of the exception and its message."""
+    traceback: str | None
+    seconds: float
+
+
+@dataclass
+class Progress:
+    """Count quanta and tell about each."""
+
+    graph: PredictedQuantumGraph
+    emit: Callable[..., None]
+    total: int
+    done: int = 0
+    failed: int = 0
+    blocked: int = 0
+    failures: dict[uuid.UUID, Result] = field(default_factory=dict)
+
+    def tell(self, quantum: uuid.UUID, state: str, **more: Any) -> None:
+        """Send an event about a quantum, with the counts so far."""
+        node = self.graph.quantum_only_xgraph.nodes[quantum]
+        self.emit(
+            "quantum",
+            quantum=str(quantum),
+            state=state,
+            task=node["task_label"],
+            data_id=dict(node["data_id"].mapping),
+            done=self.done,
+            failed=self.failed,
+            blocked=self.blocked,
+            total=self.total,
+            **more,
+        )
+
+    def skip(self, quantum: uuid.UUID) -> None:
+        """Count a quantum that an earlier try had done."""
+        self.done += 1
+        self.tell(quantum, "skipped")
+
+    def end(self, result: Result) -> bool:
+        """Count a quantum that ended; tell whether it was well."""
+        if result.error is None:
+            self.done += 1
+            self.tell(result.quantum, "done", seconds=round(result.seconds, 3))
+            return True
+        self.failed += 1
+        self.failures[result.quantum] = result
+        self.tell(
+            result.quantum, "failed", error=result.error, traceback=result.traceback
+        )
+        return False
+
+    def block(self, quantum: uuid.UUID, by: uuid.UUID) -> None:
+        """Count a quantum that cannot run since another one failed."""
+        self.blocked += 1
+        self.tell(quantum, "blocked", by=str(by))
+
+
+def execute(
+    butler: Butler,
+    graph: PredictedQuantumGraph,
+    graph_path: str,
+    todo: Iterable[uuid.UUID],
+    progress: Progress,
+    *,
+    root: str,
+    processes: int,
+) -> None:
+    """Run quanta so that each comes after those it needs."""
+    order = graph.quantum_only_xgraph
+    todo = [q for q in networkx.topological_sort(order) if q in set(todo)]
+    if processes <= 1 or len(todo) <= 1:
+        runner = _Runner(butler, graph)
+        _walk(order, todo, progress, lambda ready: _one_by_one(runner, ready))
+        return
+    pool = ProcessPoolExecutor(
+        min(processes, len(todo)),
+        # A forked process would share the database's connection.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin_worker,
+        initargs=(multiprocessing.current_process().pid, root, butler.run, graph_path),
+    )
+    try:
+        _walk(order, todo, progress, _Pooled(pool).run)
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _walk(
+    order: networkx.DiGraph,
+    todo: list[uuid.UUID],
+    progress: Progress,
+    run: Callable[[list[uuid.UUID]], Iterable[Result]],
+) -> None:
+    """Hand out what is ready, until nothing is.
+
+    ``run`` is given what became ready, and yields results as they come; it is asked
+    again as long as something is ready or under way.
+    """
+    waiting = {q: {p for p in order.predecessors(q) if p in set(todo)} for q in todo}
+    blocked: set[uuid.UUID] = set()
+    ready = [q for q in todo if not waiting[q]]
+    for quantum in todo:
+        progress.tell(quantum, "planned")
+    while ready:
+        batch, ready = ready, []
+        for result in run(batch):
+            if progress.end(result):
+                for follower in order.successors(result.quantum):
+                    if follower in waiting:
+                        waiting[follower].discard(result.quantum)
+                        if not waiting[follower] and follower not in blocked:
+                            ready.append(follower)
+                continue
+            for follower in networkx.descendants(order, result.quantum):
+                if follower in waiting and follower not in blocked:
+                    blocked.add(follower)
+                    progress.block(follower, result.quantum)
+
+
+class _Runner:
+    """Runs a quantum with a Butler of its own process."""
+
+    def __init__(self, butler: Butler, graph: PredictedQuantumGraph) -> None:
+        self.graph = graph
+        # What an earlier try left was examined and cleared before.
+        self.executor = SingleQuantumExecutor(
+            butler=butler, assume_no_existing_outputs=True
+        )
+
+    def run(self, quantum_id: uuid.UUID) -> Result:
+        """Run one quantum; its failure is a result."""
+        started = time.monotonic()
+        error = trace = None
+        try:
+            quantum = self.graph.build_execution_quanta([quantum_id])[quantum_id]
+            label = self.graph.quantum_only_xgraph.nodes[quantum_id]["task_label"]
+            node = self.graph.pipeline_graph.tasks[label]
+            self.executor.execute(node, quantum, quantum_id=quantum_id)
+        except Exception as caught:  # whatever a task raises is its failure
+            error = f"{type(caught).__name__}: {caught}"
+            trace = traceback.format_exc()
+        return Result(quantum_id, error, trace, time.monotonic() - started)
+
+
+def _one_by_one(runner: _Runner, ready: list[uuid.UUID]) -> Iterator[Result]:
+    for quantum in ready:
+        yield runner.run(quantum)
+
+
+_worker: _Runner | None = None
+"""Of a pool's process: made once, since reading a graph takes time."""
+
+
+def _begin_worker(parent: int, root: str, run: str, graph_path: str) -> None:
+    global _worker
+    die_with_parent(parent)
+    disable_implicit_threading()
+    butler = Butler.from_config(root, writeable=True, run=run)
+    _worker = _Runner(butler, PredictedQuantumGraph.read_execution_quanta(graph_path))
+
+
+def _run_in_worker(quantum: uuid.UUID) -> Result:
+    assert _worker is not None, "the initializer made it"
+    return _worker.run(quantum)
+
+
+class _Pooled:
+    """Runs quanta in a pool; yields each as soon as it ends."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self.pool = pool
+
+    def run(self, ready: list[uuid.UUID]) -> Iterator[Result]:
+        """Run what is ready, side by side."""
+        under_way: dict[Future[Result], uuid.UUID] = {}
+        for quantum in ready:
+            under_way[self._submit(quantum)] = quantum
+        while under_way:
+            ended, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield self._collect(future, under_way.pop(future))
+
+    def _submit(self, quantum: uuid.UUID) -> Future[Result]:
+        try:
+            return self.pool.submit(_run_in_worker, quantum)
+        except BrokenProcessPool as error:
+            future: Future[Result] = Future()
+            future.set_exception(error)
+            return future
+
+    def _collect(self, future: Future[Result], quantum: uuid.UUID) -> Result:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            error = (
+                "The process that ran it was killed, perhaps for want of memory. "
+                "Running again continues."
+            )
+            return Result(quantum, error, None, 0.0)

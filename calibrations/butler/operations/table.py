@@ -1,0 +1,39 @@
+"""Operations by the name under which the client asks for them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from calibrations.butler.operations import (
+    certification,
+    chains,
+    execution,
+    exports,
+    imports,
+    queries,
+    self_review,
+    tags,
+)
+
+__all__ = ["OPERATIONS"]
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    operation.__name__: operation
+    for operation in (
+        certification.certify_calibration,
+        certification.remove_run,
+        chains.define_chain,
+        chains.prepend_chain,
+        chains.remove_from_chain,
+        execution.run_pipeline,
+        exports.export_collection,
+        imports.import_collection,
+        queries.collections,
+        queries.list_datasets,
+        queries.read_metrics,
+        queries.select_exposures,
+        queries.validity,
+        queries.versions,
+        self_review.self_review,
+        tags.tag_collection,
+    )
+}
