@@ -233,10 +233,10 @@ def _is_same(path: Path, entry: FileEntry) -> bool:
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads the Butler's own tags as nothing: only names are wanted here."""
+    """Reads tags that plain YAML has not as nothing: only names are wanted here."""
 
 
-_PlainLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
+_PlainLoader.add_constructor(None, lambda loader, node: None)
 
 
 def _dataset_names(folder: Path) -> dict[str, str]:
