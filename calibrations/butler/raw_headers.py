@@ -11,9 +11,9 @@ from os import PathLike
 from typing import Any
 
 from astropy.io import fits
-from astropy.time import Time, TimeDelta
+from astropy.time import ScaleValueError, Time, TimeDelta
 
-from calibrations.butler.raw_reader import RawFileError, header_values
+from calibrations.butler.raw_reader import RawFileError, check_length, header_values
 
 __all__ = ["RawExposure", "exposure_from_header", "exposure_id", "read_exposure"]
 
@@ -72,8 +72,9 @@ class RawExposure:
 def read_exposure(path: str | PathLike[str]) -> RawExposure:
     """Read a raw file's primary header."""
     try:
+        check_length(path)
         header = header_values(fits.getheader(path))
-    except (OSError, fits.VerifyError) as e:
+    except (OSError, EOFError, fits.VerifyError) as e:
         raise RawFileError(f"{path} cannot be read as FITS: {e}") from e
     return exposure_from_header(header, source=str(path))
 
@@ -183,7 +184,7 @@ class _Cards:
         scale = self.text("TIMESYS", "TAI").lower()
         try:
             return Time(text, format="isot", scale=scale).tai
-        except ValueError:
+        except (ValueError, ScaleValueError):
             raise RawFileError(
                 f"{self.source}: {keyword} is {text!r} (TIMESYS {scale.upper()}); a "
                 "time such as '2026-11-09T22:00:00.000' was expected."

@@ -7,6 +7,7 @@ read alike. Nothing of the middleware is used here.
 
 import re
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ from astropy.io import fits
 from calibrations.imaging.frames import Box, RawAmplifier, RawFrame
 from taxicab.errors import InputError
 
-__all__ = ["RawFileError", "header_values", "read_raw_frame"]
+__all__ = ["RawFileError", "check_length", "header_values", "read_raw_frame"]
 
+FITS_BLOCK = 2880
 SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
 SEGMENT = re.compile(r"Segment(\d\d)", re.IGNORECASE)
 STRUCTURE = re.compile(
@@ -54,9 +56,25 @@ def header_values(header: fits.Header) -> dict[str, Any]:
     return values
 
 
+def check_length(path: str | PathLike[str]) -> None:
+    """Refuse a file that was cut off: FITS files are whole numbers of blocks.
+
+    A file may be gzipped whatever its name is; then its length says nothing.
+    """
+    size = Path(path).stat().st_size
+    with open(path, "rb") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+    if size % FITS_BLOCK and not gzipped:
+        raise RawFileError(
+            f"{path} cannot be read as FITS: it has {size} bytes, which is no multiple "
+            f"of {FITS_BLOCK}. Was it copied to its end?"
+        )
+
+
 def read_raw_frame(path: str | PathLike[str]) -> RawFrame:
     """Read one detector's raw exposure, compressed or not."""
     try:
+        check_length(path)
         with fits.open(path, memmap=False) as hdus:
             segments = [hdu for hdu in hdus[1:] if SEGMENT.fullmatch(hdu.name)]
             if not segments:
@@ -67,7 +85,7 @@ def read_raw_frame(path: str | PathLike[str]) -> RawFrame:
             amplifiers = [read_amplifier(path, hdu) for hdu in segments]
             header = header_values(hdus[0].header)
             size = segments[0].header.get("DETSIZE")
-    except OSError as e:
+    except (OSError, EOFError) as e:
         raise RawFileError(f"{path} cannot be read as FITS: {e}") from e
     shape = detector_shape(path, size, amplifiers)
     return RawFrame(header, {amp.name: amp for amp in amplifiers}, shape)
