@@ -6,12 +6,14 @@ read alike. Nothing of the middleware is used here.
 """
 
 import re
+import warnings
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyWarning
 
 from calibrations.imaging.frames import Box, RawAmplifier, RawFrame
 from taxicab.errors import InputError
@@ -19,6 +21,7 @@ from taxicab.errors import InputError
 __all__ = ["RawFileError", "check_length", "header_values", "read_raw_frame"]
 
 FITS_BLOCK = 2880
+BROKEN = "Error validating header|File may have been truncated"
 SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
 SEGMENT = re.compile(r"Segment(\d\d)", re.IGNORECASE)
 STRUCTURE = re.compile(
@@ -75,7 +78,9 @@ def read_raw_frame(path: str | PathLike[str]) -> RawFrame:
     """Read one detector's raw exposure, compressed or not."""
     try:
         check_length(path)
-        with fits.open(path, memmap=False) as hdus:
+        with warnings.catch_warnings(), fits.open(path, memmap=False) as hdus:
+            # Astropy gives what there is of a broken file, with a warning.
+            warnings.filterwarnings("error", message=BROKEN)
             segments = [hdu for hdu in hdus[1:] if SEGMENT.fullmatch(hdu.name)]
             if not segments:
                 raise RawFileError(
@@ -85,7 +90,7 @@ def read_raw_frame(path: str | PathLike[str]) -> RawFrame:
             amplifiers = [read_amplifier(path, hdu) for hdu in segments]
             header = header_values(hdus[0].header)
             size = segments[0].header.get("DETSIZE")
-    except (OSError, EOFError) as e:
+    except (OSError, EOFError, AstropyWarning) as e:
         raise RawFileError(f"{path} cannot be read as FITS: {e}") from e
     shape = detector_shape(path, size, amplifiers)
     return RawFrame(header, {amp.name: amp for amp in amplifiers}, shape)

@@ -166,6 +166,6 @@ def test_a_gzipped_file_is_read_whatever_its_name_and_refused_when_cut(tmp_path)
     path.write_bytes(gzip.compress(path.read_bytes()))
     assert read_raw_frame(path).shape == (4, 6)
 
-    path.write_bytes(path.read_bytes()[:-200])
+    path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2])
     with pytest.raises(RawFileError, match=r"raw\.fits cannot be read as FITS"):
         read_raw_frame(path)
