@@ -137,13 +137,13 @@ def bias_shifts(frame: ProcessedFrame) -> dict[str, dict[str, Any]]:
         For each amplifier ``LOCAL_NOISE`` (adu; NaN when there are too few rows) and
         ``BIAS_SHIFTS``, a list of rows where a shift was found.
     """
+    numerator, denominator = signal.butter(5, 1 / 15, btype="high")
     shifts: dict[str, dict[str, Any]] = {}
     for name, overscan in frame.serial_overscans.items():
         levels = overscan.levels[SHIFT_SKIP_ROWS:].astype(np.float64)
         if levels.size < 2 * SHIFT_WINDOW:
             shifts[name] = {"LOCAL_NOISE": float("nan"), "BIAS_SHIFTS": []}
             continue
-        numerator, denominator = signal.butter(5, 1 / 15, btype="high")
         noise = float(np.std(signal.filtfilt(numerator, denominator, levels)))
         ramp = np.arange(SHIFT_WINDOW, dtype=np.float64)
         kernel = np.concatenate([ramp, -ramp[:0:-1]]) / ramp.sum()

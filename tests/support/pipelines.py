@@ -1,0 +1,65 @@
+"""Run the project's pipelines in the process of a test."""
+
+from pathlib import Path
+
+from lsst.daf.butler import Butler, CollectionType, Timespan
+from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
+
+import calibrations.pipelines
+
+PIPELINES = Path(calibrations.pipelines.__file__).parent
+INSTRUMENT = "LSSTComCam"
+CREATION_TIME = "2026-11-23T16:30:00"
+RAWS = f"{INSTRUMENT}/raw/all"
+DEFAULT = f"{INSTRUMENT}/calib"
+COMBINE_TASK = {
+    "cpBias": "cpBiasCombine",
+    "cpDark": "cpDarkCombine",
+    "cpFlat": "cpFlatCombine",
+}
+
+
+def select(kind, *conditions):
+    """Selection of all exposures of a type."""
+    return " AND ".join(
+        (
+            f"instrument='{INSTRUMENT}'",
+            f"exposure.observation_type='{kind}'",
+            *conditions,
+        )
+    )
+
+
+def build_graph(repository, name, *, run, where, inputs=(RAWS, DEFAULT), config=()):
+    """Build the graph of a pipeline; returns the executor and the graph."""
+    butler = Butler.from_config(
+        str(repository), writeable=True, collections=list(inputs), run=run
+    )
+    executor = SeparablePipelineExecutor(butler, clobber_output=True)
+    pipeline = executor.make_pipeline(str(PIPELINES / f"{name}.yaml"))
+    if name in COMBINE_TASK:
+        pipeline.addConfigOverride(COMBINE_TASK[name], "creationTime", CREATION_TIME)
+    for label, field, value in config:
+        pipeline.addConfigOverride(label, field, value)
+    graph = executor.build_quantum_graph(pipeline, where=where)
+    assert len(graph) > 0, f"{name} has nothing to do for {where}"
+    return executor, graph
+
+
+def run_pipeline(repository, name, *, run, where, inputs=(RAWS, DEFAULT), config=()):
+    """Run a pipeline to its end; returns the graph."""
+    executor, graph = build_graph(
+        repository, name, run=run, where=where, inputs=inputs, config=config
+    )
+    executor.pre_execute_qgraph(graph, register_dataset_types=True)
+    executor.run_pipeline(graph)
+    return graph
+
+
+def certify(repository, run, dataset_type, collection):
+    """Certify all of a run for ever, and put it first in the default chain."""
+    with Butler.from_config(str(repository), writeable=True) as butler:
+        butler.collections.register(collection, CollectionType.CALIBRATION)
+        refs = butler.query_datasets(dataset_type, collections=run)
+        butler.registry.certify(collection, refs, Timespan(None, None))
+        butler.collections.prepend_chain(DEFAULT, collection)
