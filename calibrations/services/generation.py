@@ -36,9 +36,8 @@ from calibrations.services.steps import (
     check_building,
     check_is_current,
     check_not_running,
-    check_versions,
     claim_name,
-    keep_outcome,
+    run_step,
     subject_of,
 )
 from taxicab.core.roles import Action
@@ -111,7 +110,6 @@ def generate_calibration(recorder: JobRecorder) -> None:
     ticket = generation.ticket
     check_is_current(generation, recorder.job)
     gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
-    check_versions(generation.versions, gateway.versions(), generation.collection)
     request = PipelineRequest(
         pipeline=generation.calib_type,
         inputs=generation.input_collections,
@@ -121,8 +119,7 @@ def generate_calibration(recorder: JobRecorder) -> None:
         creation_time=creation_time(generation),
         overrides=generation.configuration,
     )
-    outcome = gateway.run_pipeline(request)
-    keep_outcome(generation, datasets=outcome.datasets)
+    run_step(gateway, generation, request)
 
 
 def exposure_expression(instrument: str, *selections: Selection) -> str:

@@ -23,6 +23,20 @@ __all__ = [
     "work_folder",
 ]
 
+PIPELINES = {
+    name: f"resource://calibrations/pipelines/{stem}.yaml"
+    for name, stem in {
+        "bias": "cpBias",
+        "dark": "cpDark",
+        "flat": "cpFlat",
+        "verifyBias": "verifyBias",
+        "verifyDark": "verifyDark",
+        "verifyFlat": "verifyFlat",
+        "selfReview": "selfReview",
+    }.items()
+}
+"""Ours; a site with ``cp_pipe`` and ``cp_verify`` names those in its settings."""
+
 
 def build_repository(instrument: Instrument) -> Repository:
     """Find the one place where an instrument's calibrations are built.
@@ -106,6 +120,7 @@ def butler_settings(repository: Repository, *, instrument: str = "") -> ButlerSe
             f"The Butler settings of {repository} have {', '.join(unknown)}, which "
             f"nothing reads; there are {', '.join(sorted(known))}."
         )
+    given["pipelines"] = {**PIPELINES, **given.get("pipelines", {})}
     return ButlerSettings(root=repository.location, instrument=name, **given)
 
 

@@ -5,6 +5,12 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from calibrations.butler.client import (
+    ButlerGateway,
+    PipelineOutcome,
+    PipelineRequest,
+)
+from calibrations.butler.errors import QuantaFailedError
 from calibrations.models import (
     Certification,
     ConstructionStage,
@@ -28,6 +34,7 @@ __all__ = [
     "claim_name",
     "keep_outcome",
     "last_job",
+    "run_step",
     "subject_of",
 ]
 
@@ -102,6 +109,28 @@ def claim_name(create: Callable[[], Any], attempts: int = 5) -> Any:
                     "Others took every name that was tried for this attempt: try again."
                 ) from error
     raise AssertionError("unreachable")
+
+
+def run_step(
+    gateway: ButlerGateway,
+    step: Generation | Verification,
+    request: PipelineRequest,
+) -> PipelineOutcome:
+    """Run a step's pipeline; what exists afterwards is kept, whether or not it failed.
+
+    Raises
+    ------
+    ConflictError
+        Raised if the software is not what the attempt was asked for with.
+    """
+    check_versions(step.versions, gateway.versions(), step.collection)
+    try:
+        outcome = gateway.run_pipeline(request)
+    except QuantaFailedError as error:
+        keep_outcome(step, datasets=error.details["outcome"]["datasets"])
+        raise
+    keep_outcome(step, datasets=outcome.datasets)
+    return outcome
 
 
 def keep_outcome(step: Step, **changes: Any) -> None:

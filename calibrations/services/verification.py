@@ -37,9 +37,9 @@ from calibrations.services.steps import (
     check_building,
     check_is_current,
     check_not_running,
-    check_versions,
     claim_name,
     keep_outcome,
+    run_step,
     subject_of,
 )
 from taxicab.core.roles import Action
@@ -110,7 +110,6 @@ def verify_generation(recorder: JobRecorder) -> None:
     ticket = generation.ticket
     check_is_current(verification, recorder.job)
     gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
-    check_versions(verification.versions, gateway.versions(), verification.collection)
     pipeline = specification(generation.calib_type).verification
     request = PipelineRequest(
         pipeline=pipeline,
@@ -125,11 +124,10 @@ def verify_generation(recorder: JobRecorder) -> None:
         creation_time=creation_time(verification),
         overrides=verification.configuration,
     )
-    outcome = gateway.run_pipeline(request)
+    run_step(gateway, verification, request)
     # The run's own table has every amplifier's, detector's and exposure's tests.
     rows = gateway.read_metrics(request.run, f"{pipeline}Tests")
     _replace_results(verification, rows)
-    keep_outcome(verification, datasets=outcome.datasets)
     n_failed = verification.results.failures().count()
     recorder.say(f"{len(rows)} results, {n_failed} beyond their limit.")
 

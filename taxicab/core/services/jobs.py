@@ -117,16 +117,19 @@ class JobRecorder:
     def on_event(self, event: dict[str, Any]) -> None:
         """Keep one event of the gateway's process."""
         kind = event.get("event")
-        if kind in {"graph", "quantum", "progress"}:
+        if kind == "graph":
+            self.progress(planned=int(event["quanta"]), done=0)
+        elif kind in {"quantum", "progress"}:
             self.progress(
-                planned=int(event.get("planned", 0)),
-                done=int(event.get("done", 0)),
-                failed=int(event.get("failed", 0)),
+                planned=int(event["total"]),
+                done=int(event["done"]),
+                failed=int(event.get("failed", 0)) + int(event.get("blocked", 0)),
             )
         if event.get("message"):
             self.log(str(event["message"]))
-        if event.get("traceback"):
-            self.log(str(event["traceback"]))
+        if event.get("error"):
+            where = f"{event.get('task')} {event.get('data_id')}"
+            self.log(f"{where} failed: {event['error']}\n{event.get('traceback', '')}")
 
 
 def enqueue_job(
