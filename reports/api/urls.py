@@ -1,5 +1,10 @@
 """REST addresses of the application."""
 
-from django.urls import URLPattern
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from reports.api.views import ReportViewSet
+
+router = SimpleRouter()
+router.register("reports", ReportViewSet, basename="api-report")
+
+urlpatterns = router.urls

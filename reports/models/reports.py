@@ -23,6 +23,14 @@ class ReportStatus(StrEnum):
         return self.value
 
 
+class VerificationReportQuerySet(models.QuerySet["VerificationReport"]):
+    """Named reads of reports."""
+
+    def ready(self) -> "VerificationReportQuerySet":
+        """Find reports whose files are sealed."""
+        return self.filter(status=ReportStatus.READY)
+
+
 class VerificationReport(models.Model):
     """What the board reads: verdicts, failures, images, inputs, commands."""
 
@@ -49,6 +57,8 @@ class VerificationReport(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VerificationReportQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-pk"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
@@ -17,7 +17,11 @@ from calibrations.models import (
 )
 from calibrations.services.repositories import open_gateway
 from reports.domain.stages import StagePlan, plan_stages
-from reports.models import ReportStatus, VerificationReport
+from reports.models import (
+    ReportStatus,
+    VerificationReport,
+    VerificationReportQuerySet,
+)
 from reports.services.drawing import draw_detectors, draw_planes
 from reports.services.evidence import keep_folder, new_folder
 from reports.services.gathering import StageEvidence, gather_stages
@@ -33,10 +37,10 @@ from taxicab.core.services.jobs import (
     enqueue_job,
     follow_jobs,
 )
-from taxicab.core.services.permissions import check_may
+from taxicab.core.services.permissions import check_may, readable_instruments
 from taxicab.errors import ConflictError, InputError
 
-__all__ = ["build_report", "request_report", "write_report"]
+__all__ = ["build_report", "readable_reports", "request_report", "write_report"]
 
 KIND = "report"
 
@@ -74,6 +78,14 @@ def request_report(
         )
     _plan(made, tests)  # refuses names that are of something else
     return _open_report(ticket, made, tests, by, task)
+
+
+def readable_reports(
+    user: AbstractBaseUser | AnonymousUser,
+) -> VerificationReportQuerySet:
+    """Find the reports of instruments that somebody may read about."""
+    readable = readable_instruments(user)
+    return VerificationReport.objects.filter(ticket__instrument__in=readable)
 
 
 def build_report(recorder: JobRecorder) -> None:

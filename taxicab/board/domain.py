@@ -26,6 +26,9 @@ class HeldPosition:
 
     member: str
     kind: PositionKind
+    is_current: bool = True
+    """False for somebody who left the board, or who saw another report. An objection
+    stands all the same; only its author takes it back."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,13 @@ class Consensus:
     def is_reached(self) -> bool:
         """Whether every requirement is met."""
         return all(requirement.is_met for requirement in self.requirements)
+
+    @property
+    def sentence(self) -> str:
+        """The whole in words: what is missing, or that nothing is."""
+        if self.is_reached:
+            return "The board agrees to adopt."
+        return " ".join(requirement.sentence for requirement in self.blockers)
 
     @property
     def blockers(self) -> tuple[Requirement, ...]:
@@ -74,7 +84,7 @@ def find_consensus(
     required
         Adopt positions needed; abstaining counts as heard, not as adopting.
     """
-    counted = [p for p in positions if p.member not in authors]
+    counted = [p for p in positions if p.is_current and p.member not in authors]
     adopting = [p.member for p in counted if p.kind is PositionKind.ADOPT]
     objecting = [p.member for p in positions if p.kind is PositionKind.OBJECT]
     heard = {p.member for p in counted}
@@ -94,7 +104,7 @@ def _adoptions(adopting: Sequence[str], *, required: int) -> Requirement:
     sentence = f"{len(adopting)} of {required} adopt positions{names}"
     if missing:
         members = "member" if missing == 1 else "members"
-        sentence += f": {missing} more board {members} must adopt, not the author"
+        sentence += f": {missing} more board {members} must adopt, and not an author"
     return Requirement("adoptions", not missing, sentence + ".")
 
 
@@ -110,10 +120,10 @@ def _voices(unheard: Sequence[str], *, must_be_heard: Sequence[str]) -> Requirem
 def _objections(objecting: Sequence[str]) -> Requirement:
     if objecting:
         names = ", ".join(sorted(objecting))
+        stands = "An objection stands" if len(objecting) == 1 else "Objections stand"
         return Requirement(
             "objections",
             False,
-            f"An objection stands ({names}): its author may withdraw it by taking "
-            "another position.",
+            f"{stands} ({names}): who objects may take another position.",
         )
     return Requirement("objections", True, "No objection stands.")

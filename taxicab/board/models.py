@@ -33,6 +33,17 @@ class TaxicabTicketQuerySet(models.QuerySet["TaxicabTicket"]):
         """Tickets the board has not decided."""
         return self.filter(stage=TaxicabStage.HAILED)
 
+    def detailed(self) -> "TaxicabTicketQuerySet":
+        """Fetch with each what a page or an answer shows of it."""
+        return self.select_related(
+            "construction__instrument",
+            "construction__owner",
+            "report",
+            "hailed_by",
+            "decided_by",
+            "deployment",
+        ).prefetch_related("positions__member")
+
 
 class TaxicabTicket(models.Model):
     """A hailing ticket: a set of calibrations put before the board."""

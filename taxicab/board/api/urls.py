@@ -1,5 +1,10 @@
 """REST addresses of the application."""
 
-from django.urls import URLPattern
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern] = []
+from taxicab.board.api.views import TaxicabViewSet
+
+router = SimpleRouter()
+router.register("taxicab", TaxicabViewSet, basename="api-taxicab")
+
+urlpatterns = router.urls

@@ -1,0 +1,130 @@
+"""What REST says of TAXICAB tickets, and what it takes."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from taxicab.board.domain import PositionKind
+from taxicab.board.models import Position, TaxicabStage, TaxicabTicket
+from taxicab.board.services import consensus_of
+
+__all__ = [
+    "AdoptionSerializer",
+    "DecisionReasonSerializer",
+    "HailSerializer",
+    "PositionRequestSerializer",
+    "TaxicabDetailSerializer",
+    "TaxicabSerializer",
+]
+
+
+KINDS = ", ".join(PositionKind)
+
+
+class PositionSerializer(serializers.ModelSerializer[Position]):
+    """What a board member holds, and the report it rests on."""
+
+    member = serializers.CharField(source="member.username")
+    kind = serializers.CharField(help_text=KINDS)
+
+    class Meta:
+        model = Position
+        fields = ("member", "kind", "comment", "report_sha256", "taken_at")
+
+
+class RequirementSerializer(serializers.Serializer[Any]):
+    """One thing that adoption needs, in words."""
+
+    code = serializers.CharField()
+    is_met = serializers.BooleanField()
+    sentence = serializers.CharField()
+
+
+class ConsensusSerializer(serializers.Serializer[Any]):
+    """Whether the board agrees to adopt, and why."""
+
+    is_reached = serializers.BooleanField()
+    sentence = serializers.CharField()
+    requirements = RequirementSerializer(many=True)
+
+
+class TaxicabSerializer(serializers.ModelSerializer[TaxicabTicket]):
+    """A hailing ticket and its two others."""
+
+    key = serializers.CharField()
+    instrument = serializers.CharField(source="construction.instrument_id")
+    stage = serializers.ChoiceField(choices={s: s.label for s in TaxicabStage})
+    construction = serializers.CharField(source="construction.key")
+    deployment = serializers.SerializerMethodField(
+        help_text="Key of the deployment ticket; empty until one is filed."
+    )
+    report = serializers.IntegerField(source="report_id")
+    report_sha256 = serializers.CharField(source="report.sha256")
+    hailed_by = serializers.CharField(source="hailed_by.username")
+    decided_by = serializers.CharField(source="decided_by.username", default="")
+
+    class Meta:
+        model = TaxicabTicket
+        fields = (
+            "key",
+            "instrument",
+            "stage",
+            "summary",
+            "construction",
+            "deployment",
+            "report",
+            "report_sha256",
+            "hailed_by",
+            "hailed_at",
+            "decided_by",
+            "decided_at",
+            "decision_reason",
+        )
+
+    def get_deployment(self, ticket: TaxicabTicket) -> str:
+        """Give the key of the deployment ticket."""
+        deployment = getattr(ticket, "deployment", None)
+        return deployment.key if deployment else ""
+
+
+class TaxicabDetailSerializer(TaxicabSerializer):
+    """A hailing ticket with the positions on it and what they amount to."""
+
+    positions = PositionSerializer(many=True)
+    consensus = serializers.SerializerMethodField()
+
+    class Meta(TaxicabSerializer.Meta):
+        fields = (*TaxicabSerializer.Meta.fields, "positions", "consensus")
+
+    @extend_schema_field(ConsensusSerializer)
+    def get_consensus(self, ticket: TaxicabTicket) -> dict[str, Any]:
+        """Give the consensus in words."""
+        return dict(ConsensusSerializer(consensus_of(ticket)).data)
+
+
+class HailSerializer(serializers.Serializer[Any]):
+    """A set to put before the board."""
+
+    construction = serializers.CharField(help_text="Key of the construction ticket.")
+    report = serializers.IntegerField(help_text="A ready report of that ticket.")
+    summary = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class PositionRequestSerializer(serializers.Serializer[Any]):
+    """A position to take; an objection says what it is about."""
+
+    kind = serializers.RegexField(rf"^({'|'.join(PositionKind)})$", help_text=KINDS)
+    comment = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class AdoptionSerializer(serializers.Serializer[Any]):
+    """Why, if there is more to say than that the board agrees."""
+
+    reason = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class DecisionReasonSerializer(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField()
