@@ -19,6 +19,9 @@ __all__ = ["INSTRUMENTS", "Latiss", "LsstComCam", "RubinInstrument"]
 EXPOSURE_MAX = 7050123199999
 """Largest exposure id that the day and sequence rule can give."""
 
+VISIT_SYSTEM = 2
+"""Rubin's: visits by the first and last sequence number (obs_base's VisitSystem)."""
+
 
 class RubinInstrument(Instrument):
     """What Rubin's instruments have in common: all but name and filters."""
@@ -48,7 +51,7 @@ class RubinInstrument(Instrument):
                     "detector_max": max(d.id for d in model.detectors) + 1,
                     "visit_max": EXPOSURE_MAX,
                     "exposure_max": EXPOSURE_MAX,
-                    "visit_system": "visit_system",
+                    "visit_system": VISIT_SYSTEM,
                     "class_name": get_full_type_name(self),
                 },
                 update=update,
