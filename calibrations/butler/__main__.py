@@ -1,16 +1,19 @@
-"""One operation on one repository: a request on stdin, JSON events on stdout.
+"""Operations on repositories: requests on stdin, JSON events on stdout.
 
-Run as ``python -m calibrations.butler`` by `calibrations.butler.client`, or by hand
-with a request's file as the argument. The last event is ``result`` or ``error``.
+Run as ``python -m calibrations.butler`` by `calibrations.butler.client`, which sends
+one request a line and closes stdin when it wants no more; or by hand with the file of
+one request as the argument. The last event of each is ``result`` or ``error``.
 """
 
 import json
 import logging
 import os
+import resource
+import select
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,28 +21,77 @@ from calibrations.butler.lifetime import Terminated, die_with_parent, raise_on_s
 from calibrations.butler.records import ButlerSettings
 from taxicab.errors import TaxicabError
 
+IDLE_S = 600.0
+"""A process that nobody asks anything ends after this time."""
+
+MAX_MEMORY_KB = 1_500_000
+"""Memory that pixels took is given back by ending."""
+
+Emit = Callable[..., None]
+
 
 def main() -> int:
-    """Run the requested operation and tell how it ended."""
+    """Answer requests until there are no more."""
     emit = _open_events()
     try:
-        text = Path(sys.argv[1]).read_text() if len(sys.argv) > 1 else sys.stdin.read()
-        request = json.loads(text)
-        die_with_parent(request.get("parent"))
         raise_on_sigterm()
-        result = _perform(request, emit)
+        for line in _requests():
+            if not _answer(line, emit):
+                return 1
     except Terminated:
         message = "The operation was cancelled before it ended."
         emit("error", kind="CancelledError", message=message, details={})
         return 1
-    except Exception as error:
-        emit("error", **_describe(error))
-        return 1
-    emit("result", result=result)
     return 0
 
 
-def _perform(request: dict[str, Any], emit: Callable[..., None]) -> Any:
+def _requests() -> Iterator[str]:
+    """Yield requests from the file that is named, or from stdin."""
+    if len(sys.argv) > 1:
+        yield Path(sys.argv[1]).read_text()
+        return
+    with os.fdopen(0, "rb", buffering=0, closefd=False) as stdin:
+        while select.select([stdin], [], [], IDLE_S)[0]:
+            if not (line := _read_line(stdin)):
+                return
+            yield line
+            if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MAX_MEMORY_KB:
+                return
+
+
+def _read_line(stream: Any) -> str:
+    """Read a whole line; the next request is sent only after this one's answer."""
+    line = b""
+    while not line.endswith(b"\n") and (piece := stream.read(1 << 16)):
+        line += piece
+    return line.decode()
+
+
+def _answer(line: str, emit: Emit) -> bool:
+    """Perform one request; False where the process is no longer to be trusted."""
+    try:
+        request = json.loads(line)
+        die_with_parent(request.get("parent"))
+        result = _perform(request, emit)
+    except TaxicabError as error:
+        kind = type(error).__name__
+        emit("error", kind=kind, message=error.message, details=error.details)
+        return True
+    except Exception as error:
+        # Not one of ours: a crash, which needs its traceback.
+        emit(
+            "error",
+            kind=type(error).__name__,
+            message=str(error),
+            details={},
+            traceback=traceback.format_exc(),
+        )
+        return False
+    emit("result", result=result)
+    return True
+
+
+def _perform(request: dict[str, Any], emit: Emit) -> Any:
     # Importing the middleware takes a second: only when there is something to do.
     from calibrations.butler.operations.session import EventLog, Session
     from calibrations.butler.operations.table import OPERATIONS
@@ -51,7 +103,7 @@ def _perform(request: dict[str, Any], emit: Callable[..., None]) -> Any:
     return OPERATIONS[name](session, **request["arguments"])
 
 
-def _open_events() -> Callable[..., None]:
+def _open_events() -> Emit:
     """Keep stdout for events; whatever else is printed goes to stderr."""
     stream: IO[str] = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -65,17 +117,6 @@ def _open_events() -> Callable[..., None]:
             stream.flush()
 
     return emit
-
-
-def _describe(error: Exception) -> dict[str, Any]:
-    known = isinstance(error, TaxicabError)
-    return {
-        "kind": type(error).__name__,
-        "message": str(error),
-        "details": error.details if isinstance(error, TaxicabError) else {},
-        # A known failure's sentence says it all; a crash needs its traceback.
-        "traceback": None if known else traceback.format_exc(),
-    }
 
 
 if __name__ == "__main__":

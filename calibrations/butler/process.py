@@ -1,7 +1,10 @@
-"""Run one operation in a process of its own and follow it. Imports no lsst.
+"""Run operations in a process beside this one, and follow them. Imports no lsst.
 
 The process leads its own session, so that ending it ends what it started; it dies with
 the process that started it; a cancel is SIGTERM, and SIGKILL if that does not help.
+
+Importing the middleware takes longer than most operations, so a process that answered
+well is kept for the next request. It holds no Butler between two of them.
 """
 
 import contextlib
@@ -10,12 +13,12 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from calibrations.butler.errors import (
     CancelledError,
@@ -36,7 +39,13 @@ GRACE_S = 10.0
 STDERR_LINES = 40
 """Kept for the sentence about a process that ended without an answer."""
 
+IDLE_PROCESSES = 2
+"""Kept for later requests; they take some 200 MB each."""
+
 PROJECT = Path(__file__).resolve().parents[2]
+
+_idle: list["_Process"] = []
+_idle_lock = threading.Lock()
 
 
 def run_process(
@@ -47,99 +56,152 @@ def run_process(
     on_event: Callable[[Event], None] | None = None,
     should_cancel: Callable[[], bool] | None = None,
 ) -> Any:
-    """Run ``python -m calibrations.butler`` and return its result or raise its error.
+    """Have ``python -m calibrations.butler`` do something; return or raise its answer.
 
     ``on_event`` sees every event but the last; what it raises ends the process.
     """
-    child = subprocess.Popen(
-        [interpreter, "-m", "calibrations.butler"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=_environment(environment),
-        start_new_session=True,
-    )
-    follower = _Follower(child, on_event, should_cancel)
+    process = _take(interpreter, dict(environment))
     try:
-        _send(child, {**request, "parent": os.getpid()})
-        return follower.follow()
-    finally:
-        _end_group(child)
-        for stream in (child.stdin, child.stdout, child.stderr):
-            if stream is not None:
-                stream.close()
+        answer = process.ask(
+            request,
+            on_event or (lambda event: None),
+            should_cancel or (lambda: False),
+        )
+    except BaseException:
+        process.end()
+        raise
+    _give_back(process)
+    if answer["event"] == "error":
+        raise error_from_event(answer)
+    return answer["result"]
 
 
-class _Follower:
-    """Read a process's events until its last one."""
+def _take(interpreter: str, environment: dict[str, str]) -> "_Process":
+    """Take an idle process of this kind, or start one."""
+    with _idle_lock:
+        # What a fork inherited belongs to its parent; the kernel ends a process
+        # together with the very thread that started it.
+        _idle[:] = [p for p in _idle if p.owner[0] == os.getpid() and p.is_alive]
+        for process in _idle:
+            if process.owner == _me() and process.is_like(interpreter, environment):
+                _idle.remove(process)
+                return process
+    return _Process.start(interpreter, environment)
+
+
+def _give_back(process: "_Process") -> None:
+    """Keep a process, and end the one that has been idle longest."""
+    with _idle_lock:
+        _idle.append(process)
+        surplus = _idle[:-IDLE_PROCESSES]
+        del _idle[:-IDLE_PROCESSES]
+    for other in surplus:
+        other.end()
+
+
+class _Process:
+    """A process that takes one request a line and answers with events."""
 
     def __init__(
         self,
+        interpreter: str,
+        environment: dict[str, str],
         child: subprocess.Popen[bytes],
-        on_event: Callable[[Event], None] | None,
-        should_cancel: Callable[[], bool] | None,
     ) -> None:
+        self.interpreter = interpreter
+        self.environment = environment
         self.child = child
-        self.on_event = on_event or (lambda event: None)
-        self.should_cancel = should_cancel or (lambda: False)
-        self.ending: Event | None = None
+        self.owner = _me()
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.cancelled_at: float | None = None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        self.buffers = {child.stdout: b"", child.stderr: b""}
 
-    def follow(self) -> Any:
+    @classmethod
+    def start(cls, interpreter: str, environment: dict[str, str]) -> Self:
+        """Start a process that dies with this one."""
+        child = subprocess.Popen(
+            [interpreter, "-m", "calibrations.butler"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_complete(environment),
+            start_new_session=True,
+        )
+        for stream in (child.stdout, child.stderr):
+            assert stream is not None
+            os.set_blocking(stream.fileno(), False)
+        return cls(interpreter, environment, child)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.child.poll() is None
+
+    def is_like(self, interpreter: str, environment: dict[str, str]) -> bool:
+        return (self.interpreter, self.environment) == (interpreter, environment)
+
+    def ask(
+        self,
+        request: Mapping[str, Any],
+        on_event: Callable[[Event], None],
+        should_cancel: Callable[[], bool],
+    ) -> Event:
+        """Send a request and return its last event."""
+        assert self.child.stdin is not None
+        line = json.dumps({**request, "parent": os.getpid()})
+        # A process that ended at once is told by its missing answer.
+        with contextlib.suppress(BrokenPipeError):
+            self.child.stdin.write(line.encode() + b"\n")
+            self.child.stdin.flush()
+        answer: Event | None = None
         with selectors.DefaultSelector() as selector:
-            for stream in (self.child.stdout, self.child.stderr):
-                assert stream is not None
-                os.set_blocking(stream.fileno(), False)
-                selector.register(stream, selectors.EVENT_READ, bytearray())
-            while selector.get_map():
+            for stream in self.buffers:
+                selector.register(stream, selectors.EVENT_READ)
+            while answer is None and selector.get_map():
                 for key, _ in selector.select(POLL_S):
-                    if not self._read(key):
-                        selector.unregister(key.fileobj)
-                self._poll_cancel()
-        code = self.child.wait()
-        if self.ending is None:
-            raise self._lost(code)
-        if self.ending["event"] == "error":
-            raise error_from_event(self.ending)
-        return self.ending["result"]
+                    stream = key.fileobj
+                    lines = self._read(stream)
+                    if lines is None:
+                        selector.unregister(stream)
+                    elif stream is self.child.stdout:
+                        answer = _pass_on(lines, on_event) or answer
+                    else:
+                        self._take_noise(lines, on_event)
+                if answer is None:
+                    self._poll_cancel(should_cancel)
+        if answer is None:
+            raise self._describe_loss()
+        if self.cancelled_at is not None:
+            # It may have been too late to cancel; the process is told to end anyway.
+            self.end()
+        return answer
 
-    def _read(self, key: selectors.SelectorKey) -> bool:
-        """Take in what there is to read; False at the stream's end."""
-        buffer: bytearray = key.data
-        if not (piece := os.read(key.fd, 1 << 16)):
-            return False
-        buffer += piece
-        *lines, rest = bytes(buffer).split(b"\n")
-        buffer[:] = rest
-        assert self.child.stdout is not None
-        is_event = key.fd == self.child.stdout.fileno()
+    def _read(self, stream: Any) -> list[bytes] | None:
+        """Take in whole lines; None at the stream's end."""
+        if not (piece := os.read(stream.fileno(), 1 << 16)):
+            return None
+        *lines, self.buffers[stream] = (self.buffers[stream] + piece).split(b"\n")
+        return lines
+
+    def _take_noise(
+        self, lines: list[bytes], on_event: Callable[[Event], None]
+    ) -> None:
         for line in lines:
-            self._take_event(line) if is_event else self._take_noise(line)
-        return True
+            if text := line.decode(errors="replace").rstrip():
+                self.stderr.append(text)
+                on_event({"event": "log", "level": "STDERR", "message": text})
 
-    def _take_event(self, line: bytes) -> None:
-        event = json.loads(line)
-        if event["event"] in ("result", "error"):
-            self.ending = event
-        else:
-            self.on_event(event)
-
-    def _take_noise(self, line: bytes) -> None:
-        text = line.decode(errors="replace").rstrip()
-        if text:
-            self.stderr.append(text)
-            self.on_event({"event": "log", "level": "STDERR", "message": text})
-
-    def _poll_cancel(self) -> None:
+    def _poll_cancel(self, should_cancel: Callable[[], bool]) -> None:
         if self.cancelled_at is None:
-            if self.ending is None and self.should_cancel():
+            if should_cancel():
                 self.cancelled_at = time.monotonic()
-                _signal_group(self.child, signal.SIGTERM)
+                self._signal(signal.SIGTERM)
         elif time.monotonic() - self.cancelled_at > GRACE_S:
-            _signal_group(self.child, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
 
-    def _lost(self, code: int) -> Exception:
+    def _describe_loss(self) -> Exception:
+        code = self.child.wait()
         if self.cancelled_at is not None:
             return CancelledError("The operation was cancelled before it ended.")
         how = (
@@ -154,37 +216,44 @@ class _Follower:
             stderr=list(self.stderr),
         )
 
+    def end(self) -> None:
+        """End the process and what it started, and leave nothing behind."""
+        if self.is_alive:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(GRACE_S)
+        self._signal(signal.SIGKILL)
+        self.child.wait()
+        for stream in (self.child.stdin, self.child.stdout, self.child.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                assert stream is not None
+                stream.close()
 
-def _environment(additions: Mapping[str, str]) -> dict[str, str]:
+    def _signal(self, which: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child.pid, which)
+
+
+def _me() -> tuple[int, int]:
+    return os.getpid(), threading.get_ident()
+
+
+def _pass_on(lines: list[bytes], on_event: Callable[[Event], None]) -> Event | None:
+    """Hand events on; return the one that ends an operation, if it is there."""
+    for line in lines:
+        event: Event = json.loads(line)
+        if event["event"] in ("result", "error"):
+            return event
+        on_event(event)
+    return None
+
+
+def _complete(additions: Mapping[str, str]) -> dict[str, str]:
     """Our environment, the site's additions, and this project on the path."""
     # One process a quantum is what `processes` counts; libraries add no threads.
     environment = {"OMP_NUM_THREADS": "1", **os.environ, **additions}
-    if sys.flags.safe_path or str(PROJECT) not in environment.get("PYTHONPATH", ""):
-        paths = [str(PROJECT), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(p for p in paths if p)
+    paths = environment.get("PYTHONPATH", "").split(os.pathsep)
+    if str(PROJECT) not in paths:
+        paths = [str(PROJECT), *paths]
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in paths if p)
     return environment
-
-
-def _send(child: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
-    assert child.stdin is not None
-    try:
-        child.stdin.write(json.dumps(request).encode())
-        child.stdin.close()
-    except BrokenPipeError:
-        # It ended at once; what it said on stderr tells why.
-        child.stdin = None
-
-
-def _end_group(child: subprocess.Popen[bytes]) -> None:
-    """Leave nothing behind, whatever ended the call."""
-    if child.poll() is None:
-        _signal_group(child, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(GRACE_S)
-    _signal_group(child, signal.SIGKILL)
-    child.wait()
-
-
-def _signal_group(child: subprocess.Popen[bytes], which: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, which)

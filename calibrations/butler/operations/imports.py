@@ -192,7 +192,8 @@ class _Importer:
 
     def _record(self, item: _Item, ref: DatasetRef) -> None:
         """Have the datastore take a file that is in its place already."""
-        placed = FileDataset(find_uri(self.butler, ref), [ref], item.dataset.formatter)
+        uri = find_uri(self.butler, ref)
+        placed = FileDataset(uri, [ref], formatter=item.dataset.formatter)
         self.butler._datastore.ingest(placed, transfer=None)
 
     def _certify(self, refs: Mapping[Any, DatasetRef]) -> None:
