@@ -88,8 +88,8 @@ class CcdImageFormatter(FormatterV2):
             if plane is not None:
                 hdus.append(fits.ImageHDU(np.asarray(plane), name=name))
         if "MASK" in hdus:
-            for plane, bit in MASK_PLANES.items():
-                hdus["MASK"].header[f"HIERARCH MP_{plane}"] = bit
+            for bit_name, bit in MASK_PLANES.items():
+                hdus["MASK"].header[f"HIERARCH MP_{bit_name}"] = bit
         hdus.update_extend()
         for hdu in hdus:
             hdu.add_checksum(when=CHECKSUM_WHEN)

@@ -121,7 +121,7 @@ class _KnownInstruments:
             raise RawFileError(
                 f"INSTRUME says {name}, which is not registered in this repository."
             )
-        if exposure.detector_name in detectors:
+        if exposure.detector_name is not None and exposure.detector_name in detectors:
             return detectors[exposure.detector_name]
         if len(detectors) == 1:
             return next(iter(detectors.values()))

@@ -14,7 +14,7 @@ from calibrations.butler.formatters import CcdRawFormatter
 from calibrations.domain.cameras import camera
 from taxicab.errors import NotFoundError
 
-__all__ = ["INSTRUMENTS", "Latiss", "LsstComCam", "RubinInstrument"]
+__all__ = ["INSTRUMENTS", "Latiss", "LsstComCam", "RubinInstrument", "instrument"]
 
 EXPOSURE_MAX = 7050123199999
 """Largest exposure id that the day and sequence rule can give."""

@@ -23,7 +23,7 @@ __all__ = ["RawFileError", "check_length", "header_values", "read_raw_frame"]
 FITS_BLOCK = 2880
 BROKEN = "Error validating header|File may have been truncated"
 SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
-SEGMENT = re.compile(r"Segment(\d\d)", re.IGNORECASE)
+SEGMENT = re.compile(r"Segment\d\d", re.IGNORECASE)
 STRUCTURE = re.compile(
     r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|XTENSION|[PG]COUNT|B(SCALE|ZERO)|CHECKSUM|DATASUM"
     r"|COMMENT|HISTORY|"
@@ -119,7 +119,7 @@ def read_amplifier(path: str | PathLike[str], hdu: fits.ImageHDU) -> RawAmplifie
     if "BIASSEC" in hdu.header:
         serial = parse_section(path, hdu, "BIASSEC").box
     return RawAmplifier(
-        name=f"C{SEGMENT.fullmatch(hdu.name).group(1)}",
+        name=f"C{hdu.name[-2:]}",
         data=data,
         data_box=data_box,
         serial_overscan=serial,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from calibrations.domain.cameras import camera
 from calibrations.simulation.files import file_name, write_raw
@@ -87,7 +88,9 @@ def simulate_observatory(
     return observatory
 
 
-def _describe(plan: ObservatoryPlan, exposures: list[PlannedExposure]) -> dict:
+def _describe(
+    plan: ObservatoryPlan, exposures: list[PlannedExposure]
+) -> dict[str, Any]:
     """Give the plan, and what is true of each exposure, as plain values."""
     return {
         "plan": dataclasses.asdict(plan),

@@ -4,7 +4,6 @@ NumPy only. Images are detector frames in the orientation of processed images: C
 C17 are the upper row of amplifiers, C00 to C07 the lower, both counted from the left.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -112,10 +111,8 @@ def save_truth(folder: Path, truth: DetectorTruth) -> Path:
     """Write a detector's truth beside the files."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"detector{truth.detector:03d}.npz"
-    values: Mapping[str, np.ndarray] = {
-        f.name: np.asarray(getattr(truth, f.name)) for f in fields(truth)
-    }
-    np.savez_compressed(path, **values)
+    values = {f.name: np.asarray(getattr(truth, f.name)) for f in fields(truth)}
+    np.savez_compressed(path, allow_pickle=False, **values)
     return path
 
 
