@@ -1,0 +1,145 @@
+"""A set from selection to certification, on a real repository."""
+
+import json
+
+import pytest
+
+from calibrations import tasks
+from calibrations.models import StepStatus
+from calibrations.services.checklist import checklist
+from calibrations.services.record import (
+    commands_in_order,
+    construction_record,
+    render_json,
+    render_markdown,
+)
+from calibrations.services.removal import request_removal
+from calibrations.services.repositories import open_gateway
+from taxicab.core.services.jobs import requeue_job
+from taxicab.errors import ConflictError
+from tests.support import construction as make
+
+
+def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
+    gateway = open_gateway(ticket.repository, instrument="LSSTComCam")
+
+    # Three frames are fewer than a bias takes: nothing runs until somebody answers.
+    few = make.look_up(ticket, "bias", scientist)
+    assert [problem["code"] for problem in few.problems] == ["count"]
+    with pytest.raises(ConflictError, match="3 exposures were found"):
+        make.generate(ticket, few, scientist)
+    chosen = make.choose(ticket, "bias", scientist)
+
+    # A dark needs a bias that is certified; the refusal says so.
+    dark_inputs = make.choose(ticket, "dark", scientist)
+    with pytest.raises(ConflictError, match="needs a bias .* certify the bias first"):
+        make.generate(ticket, dark_inputs, scientist)
+
+    bias = make.generate(ticket, chosen, scientist)
+    job = bias.jobs.get()
+    assert bias.status == StepStatus.SUCCEEDED, job.message + job.traceback + job.log
+    assert bias.collection == f"LSSTComCam/calib/DM-47447/gainFixup/biasGen.{bias.rerun}"
+    assert bias.rerun.endswith("a")
+    assert bias.datasets["bias"] == 2
+    assert (job.done, job.failed) == (job.planned, 0)
+
+    # Not verified: not certified.
+    with pytest.raises(ConflictError, match="not verified"):
+        make.certify(bias, scientist)
+    later = make.choose(ticket, "bias", scientist, night=make.SECOND_NIGHT)
+    verification = make.verify(bias, scientist, [chosen, later])
+    assert verification.jobs.get().message.endswith("beyond their limit.")
+    assert verification.input_collections[0] == bias.collection
+    assert verification.criteria_version
+    exposures = verification.results.values_list("exposure", flat=True).distinct()
+    assert set(exposures) - {0} == {*chosen.exposure_ids, *later.exposure_ids}
+    results = verification.results.count()
+
+    # Verifying again replaces its results, it does not add to them.
+    again = make.verify(bias, scientist, [later])
+    assert (again.pk, again.results.count()) == (verification.pk, results)
+
+    certification = make.certify(bias, scientist)
+    assert certification.status == StepStatus.SUCCEEDED, certification.jobs.get().log
+    assert certification.n_datasets == 2
+    rows = gateway.validity("LSSTComCam/calib/DM-47447")
+    assert {(row.type, row.begin, row.end, row.run) for row in rows} == {
+        ("bias", make.BEGIN, None, bias.collection)
+    }
+    # Certifying again is no harm, another range that overlaps is refused.
+    assert make.certify(bias, scientist).pk == certification.pk
+    with pytest.raises(ConflictError, match="from 2026-11-09T12:00:00 TAI on already"):
+        make.certify(bias, scientist, begin_tai="2026-11-10")
+
+    # Now the dark finds it, in the ticket's chain.
+    dark = make.generate(ticket, dark_inputs, scientist)
+    assert dark.status == StepStatus.SUCCEEDED, dark.jobs.get().log
+    assert dark.input_collections == [
+        "LSSTComCam/calib/DM-47447",
+        "LSSTComCam/raw/all",
+        "LSSTComCam/calib",
+    ]
+    make.verify(dark, scientist)
+    make.certify(dark, scientist)
+    (chain,) = gateway.collections("LSSTComCam/calib/DM-47447")
+    assert chain.children == [
+        f"LSSTComCam/calib/DM-47447/gainFixup/{label}.{step.rerun}"
+        for label, step in (("dark", dark), ("bias", bias))
+    ]
+
+    # What is certified stays: the run cannot be removed, and the bias asked for again
+    # is the same attempt.
+    with pytest.raises(ConflictError, match="links to its datasets"):
+        request_removal(
+            bias, by=scientist, why="Space.", task=tasks.remove_generation
+        )
+    assert make.generate(ticket, chosen, scientist).pk == bias.pk
+
+    done = {line.text.split(" ")[0]: line.is_done for line in checklist(ticket)}
+    assert done["Select"]
+    assert not done["Create"]
+    record = construction_record(ticket)
+    assert json.loads(render_json(record)) == record
+    text = render_markdown(record)
+    assert bias.collection in text
+    assert "A test has few." in text
+    lines = [line for job in commands_in_order(ticket) for line in job["commands"]]
+    order = [
+        next(i for i, line in enumerate(lines) if word in line)
+        for word in ("biasGen", "verifyBias", "certify-calibrations", "darkGen")
+    ]
+    assert order == sorted(order)
+
+
+def test_another_attempt_takes_the_next_letter_and_may_be_removed(ticket, scientist):
+    chosen = make.choose(ticket, "bias", scientist)
+    first = make.generate(ticket, chosen, scientist, configuration={"no:such": 1})
+    assert first.status == StepStatus.FAILED
+    job = first.jobs.get()
+    assert "has no task 'no'" in job.message
+
+    # Run again it fails again, as the same attempt under the same letter.
+    requeue_job(job, by=scientist)
+    first.refresh_from_db()
+    assert first.status == StepStatus.QUEUED
+    assert make.run(first, tasks.generate_calibration).status == StepStatus.FAILED
+
+    second = make.generate(ticket, chosen, scientist)
+    assert second.status == StepStatus.SUCCEEDED
+    assert (first.rerun[-1], second.rerun[-1]) == ("a", "b")
+    assert second.rerun[:8] == first.rerun[:8]
+
+    job = request_removal(
+        second, by=scientist, why="A trial.", task=tasks.remove_generation
+    )
+    with pytest.raises(ConflictError, match="being removed"):
+        make.generate(ticket, chosen, scientist)
+    tasks.remove_generation(job.pk)
+    second.refresh_from_db()
+    assert (second.status, second.datasets) == (StepStatus.REMOVED, {})
+    gateway = open_gateway(ticket.repository, instrument="LSSTComCam")
+    assert gateway.collections(second.collection) == []
+
+    # Its letter is used up, in the Butler and here.
+    third = make.generate(ticket, chosen, scientist)
+    assert third.rerun[-1] == "c"

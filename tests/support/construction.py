@@ -1,0 +1,98 @@
+"""Construction tickets under way: each step as its worker would take it."""
+
+from calibrations import tasks
+from calibrations.models import SelectionPurpose
+from calibrations.services.certification import request_certification
+from calibrations.services.construction import open_ticket
+from calibrations.services.generation import request_generation
+from calibrations.services.selections import override_problems, request_selection
+from calibrations.services.verification import request_verification
+from taxicab.core.models import Repository
+
+BEGIN = "2026-11-09T12:00:00"
+FILTERS = {"flat": "r_03"}
+FIRST_NIGHT, SECOND_NIGHT = 20261109, 20261116
+
+
+def connect_build_place(folder):
+    """Give the one place for building a location; its worker's queue is its own."""
+    repository = Repository.objects.get(is_build=True)
+    repository.location, repository.queue = str(folder), "usdf"
+    repository.save()
+    return repository
+
+
+def make_ticket(owner, instrument, key="DM-47447", **changes):
+    values = {"tag": "gainFixup", "reason": "New gains."} | changes
+    return open_ticket(key=key, instrument=instrument, owner=owner, **values)
+
+
+def where(kind, night=FIRST_NIGHT):
+    return (
+        f"instrument='LSSTComCam' AND exposure.observation_type='{kind}' "
+        f"AND day_obs={night}"
+    )
+
+
+def look_up(ticket, kind, by, *, night=FIRST_NIGHT, purpose=None, expression=None):
+    """Ask for a selection and look it up."""
+    later = night != FIRST_NIGHT
+    selection = request_selection(
+        ticket,
+        calib_type=kind,
+        purpose=purpose or SelectionPurpose("verification" if later else "generation"),
+        where=expression or where(kind, night),
+        physical_filter=FILTERS.get(kind, ""),
+        by=by,
+        task=tasks.preview_selection,
+    )
+    tasks.preview_selection(selection.job_id)
+    selection.refresh_from_db()
+    return selection
+
+
+def choose(ticket, kind, by, **options):
+    """Look up and answer for the few exposures that a test has."""
+    selection = look_up(ticket, kind, by, **options)
+    if selection.problems:
+        override_problems(selection, reason="A test has few.", by=by)
+    return selection
+
+
+def generate(ticket, selection, by, **options):
+    """Ask for a generation and run its job."""
+    generation = request_generation(
+        ticket,
+        selection=selection,
+        by=by,
+        task=tasks.generate_calibration,
+        **options,
+    )
+    return run(generation, tasks.generate_calibration)
+
+
+def verify(generation, by, selections=()):
+    """Ask for a verification and run its job."""
+    verification = request_verification(
+        generation, selections=selections, by=by, task=tasks.verify_calibration
+    )
+    return run(verification, tasks.verify_calibration)
+
+
+def certify(generation, by, begin_tai=BEGIN, end_tai=""):
+    """Ask for a certification and run its job."""
+    certification = request_certification(
+        generation,
+        begin_tai=begin_tai,
+        end_tai=end_tai,
+        by=by,
+        task=tasks.certify_calibration,
+    )
+    return run(certification, tasks.certify_calibration)
+
+
+def run(step, task):
+    """Run a step's last job here, and read the step again."""
+    task(step.jobs.latest("pk").pk)
+    step.refresh_from_db()
+    return step
