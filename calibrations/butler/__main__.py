@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from calibrations.butler.commands import command_lines
 from calibrations.butler.lifetime import Terminated, die_with_parent, raise_on_sigterm
 from calibrations.butler.records import ButlerSettings
 from taxicab.errors import TaxicabError
@@ -99,7 +100,10 @@ def _perform(request: dict[str, Any], emit: Emit) -> Any:
     logging.captureWarnings(True)
     logging.basicConfig(level=logging.INFO, handlers=[EventLog(emit)], force=True)
     name = request["operation"]
-    session = Session(ButlerSettings.load(request["settings"]), emit, name)
+    settings = ButlerSettings.load(request["settings"])
+    if lines := command_lines(settings, name, request["arguments"]):
+        emit("commands", lines=lines)
+    session = Session(settings, emit, name)
     return OPERATIONS[name](session, **request["arguments"])
 
 

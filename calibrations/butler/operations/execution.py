@@ -13,8 +13,13 @@ from lsst.daf.butler import Butler, DatasetRef, Quantum
 from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
 from lsst.utils.packages import Packages
 
+from calibrations.butler.commands import pipeline_command
 from calibrations.butler.errors import QuantaFailedError
-from calibrations.butler.operations.graphs import SavedGraph, load_or_build
+from calibrations.butler.operations.graphs import (
+    SavedGraph,
+    date_overrides,
+    load_or_build,
+)
 from calibrations.butler.operations.quanta import Progress, execute
 from calibrations.butler.operations.session import Session
 from calibrations.butler.operations.stored import State, clear, examine
@@ -39,6 +44,11 @@ def run_pipeline(session: Session, **request: Any) -> dict[str, Any]:
 def run_request(session: Session, request: PipelineRequest) -> PipelineOutcome:
     """Run a pipeline; the caller holds the writers' lock."""
     saved = load_or_build(session, request)
+    overrides = {**request.overrides, **date_overrides(session, request)}
+    command = pipeline_command(
+        session.settings, request, overrides, is_resumed=saved.is_resumed
+    )
+    session.emit("commands", lines=[command])
     graph = saved.read()
     by_task = {label: len(quanta) for label, quanta in graph.quanta_by_task.items()}
     session.emit("graph", quanta=len(graph), by_task=by_task, resumed=saved.is_resumed)

@@ -28,7 +28,7 @@ from calibrations.butler.operations.session import Session, nearest
 from calibrations.butler.records import PipelineRequest
 from taxicab.errors import InputError, MiddlewareError, NotFoundError
 
-__all__ = ["GRAPH_NAME", "SavedGraph", "load_or_build"]
+__all__ = ["GRAPH_NAME", "SavedGraph", "date_overrides", "load_or_build"]
 
 GRAPH_NAME = "graph.qg"
 REQUEST_NAME = "request.json"
@@ -93,6 +93,18 @@ def make_pipeline(session: Session, request: PipelineRequest) -> Pipeline:
                 f"{address} has no task {label!r} to configure; it has {labels}."
             ) from None
     return pipeline
+
+
+def date_overrides(session: Session, request: PipelineRequest) -> dict[str, str]:
+    """Find the tasks that write a date, and give them the request's."""
+    if not request.creation_time:
+        return {}
+    tasks = make_pipeline(session, request).to_graph().tasks
+    return {
+        f"{label}:{DATE_FIELD}": request.creation_time
+        for label, node in tasks.items()
+        if hasattr(node.config, DATE_FIELD)
+    }
 
 
 def _identify(session: Session, request: PipelineRequest) -> dict[str, Any]:
@@ -164,10 +176,8 @@ def _refuse_foreign_run(session: Session, request: PipelineRequest) -> None:
 
 def _build(session: Session, request: PipelineRequest, path: Path) -> None:
     pipeline = make_pipeline(session, request)
-    if request.creation_time:
-        for label, node in pipeline.to_graph().tasks.items():
-            if hasattr(node.config, DATE_FIELD):
-                pipeline.addConfigOverride(label, DATE_FIELD, request.creation_time)
+    for name, value in date_overrides(session, request).items():
+        pipeline.addConfigOverride(*name.split(":"), value)
     with session.butler() as butler:
         session.require_collections(butler, request.inputs)
         if request.where.strip():
