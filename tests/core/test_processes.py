@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,14 +22,16 @@ from taxicab.core.processes import (
     ProcessError,
     embedded_environment,
     postgresql,
+    prepare_portal,
     redis_server,
+    running_portal,
     running_redis,
     running_web,
     running_workers,
     stop_children,
     supervise,
 )
-from taxicab.core.processes.child import is_listening, wait_until
+from taxicab.core.processes.child import free_port, is_listening, wait_until
 from taxicab.core.processes.postgresql import running_postgres
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
@@ -281,3 +285,22 @@ def test_plain_http_is_for_the_loopback() -> None:
     assert "TAXICAB_ALLOWED_HOSTS" not in public
     private = embedded_environment(here, bind="127.0.0.1:80", base=base)
     assert private["TAXICAB_INSECURE_HTTP"] == "1"
+
+
+def test_whole_portal_answers_and_leaves_nothing(tmp_path: Path) -> None:
+    bind = f"127.0.0.1:{free_port()}"
+    base = {**os.environ, "TAXICAB_DATABASE_URL": "", "TAXICAB_REDIS_URL": ""}
+    prepare_portal(embedded_environment(tmp_path, bind=bind, base=base))
+    with running_portal(tmp_path, ["portal"], bind=bind, base=base) as portal:
+        with urllib.request.urlopen(f"{portal.address}login/", timeout=20) as answer:
+            assert answer.status == 200
+            page = answer.read().decode()
+            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        # Static files are served with the hash of their content in their names.
+        (style, *_) = re.findall(r'href="(/static/[^"]+\.[0-9a-f]{12}\.css)"', page)
+        address = f"{portal.address}{style.removeprefix('/')}"
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            assert "immutable" in answer.headers["Cache-Control"]
+        pids = [child.pid for child in portal.children]
+        assert len(pids) == 4  # Redis, one worker, beat, web
+    assert not any(is_alive(pid) for pid in pids)
