@@ -26,10 +26,7 @@ from taxicab.core.services.audit import record
 from taxicab.core.services.jobs import JobRecorder
 from taxicab.errors import ConflictError
 
-__all__ = ["EXPORT_FOLDER", "UnreadableExportError", "seal_export", "sealed_folder"]
-
-EXPORT_FOLDER = "export"
-"""What the Butler wrote, beside the manifest."""
+__all__ = ["UnreadableExportError", "seal_export", "sealed_folder"]
 
 
 class UnreadableExportError(ConflictError):
@@ -97,12 +94,7 @@ def _find_sealed(
 def _export(gateway: ButlerGateway, chain: str, folder: Path) -> Manifest:
     draft = folder.with_name(f".{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    gateway.export_collection(chain, str(draft / EXPORT_FOLDER))
-    for path in (draft, *draft.rglob("*")):
-        if path.is_dir():
-            path.chmod(0o755)
-    # Folders are ours; the files' modes are the repository's own, and go with them.
+    gateway.export_collection(chain, str(draft))
     if unreadable := find_unreadable(draft):
         named = ", ".join(unreadable[:5])
         raise UnreadableExportError(

@@ -25,7 +25,7 @@ from distribution.domain import DeploymentStepStatus, StepKind
 from distribution.manifest import check_seal
 from distribution.models import DeploymentStep, DeploymentTarget, DeploymentTicket
 from distribution.services.progress import raise_revision, set_step, settle_target
-from distribution.services.sealing import EXPORT_FOLDER, seal_export, sealed_folder
+from distribution.services.sealing import seal_export, sealed_folder
 from distribution.transport import copy_sealed, run_command
 from taxicab.core.models import Job, Repository, Transport
 from taxicab.core.services.jobs import JobRecorder
@@ -168,7 +168,7 @@ def _import(work: Work) -> Outcome:
         manifest_sha256=work.deployment.manifest_sha256,
         advice="Nothing was imported; run Transfer again.",
     )
-    summary = work.gateway.import_collection(str(work.inbox / EXPORT_FOLDER))
+    summary = work.gateway.import_collection(str(work.inbox))
     return Outcome(
         f"{summary.imported} datasets were imported, {summary.present} were there "
         f"already, {summary.repaired} files were repaired.",

@@ -82,5 +82,17 @@ def connect(facility, path, *, folder, queue, inbox=""):
     return repository
 
 
+def make_certified(key, *, number, owner, instrument):
+    """An adopted set whose one certification the portal knows."""
+    taxicab = make_adopted(key, owner=owner, instrument=instrument, number=number)
+    stem = f"{instrument}/calib/{key}/test"
+    record_certification(
+        taxicab.construction,
+        f"{stem}/bias.20261101a",
+        run=f"{stem}/biasGen.20261101a",
+    )
+    return taxicab
+
+
 def file(taxicab, key, *, by):
     return deployments.file_deployment(taxicab, key=key, by=by)

@@ -1,0 +1,59 @@
+"""Forms of the distribution pages."""
+
+from typing import Any
+
+from django import forms
+
+from distribution.models import DeploymentStage
+from taxicab.board.models import TaxicabStage
+from taxicab.core.models import Instrument
+
+__all__ = ["DeploymentFilterForm", "FileForm", "TrackingFilterForm"]
+
+
+class _ByInstrument(forms.Form):
+    instrument = forms.ModelChoiceField(
+        queryset=Instrument.objects.none(), required=False, empty_label="any"
+    )
+
+    def __init__(self, *args: Any, instruments: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["instrument"].queryset = instruments
+
+
+class DeploymentFilterForm(_ByInstrument):
+    """Narrows the list of deployments."""
+
+    stage = forms.ChoiceField(
+        required=False,
+        choices=[("", "any")] + [(s.value, s.label) for s in DeploymentStage],
+    )
+
+
+class TrackingFilterForm(_ByInstrument):
+    """Narrows the tracking table."""
+
+    stage = forms.ChoiceField(
+        required=False,
+        choices=[("", "any")] + [(s.value, s.label) for s in TaxicabStage],
+    )
+    year = forms.TypedChoiceField(
+        required=False, coerce=int, empty_value=None, label="hailed in"
+    )
+
+    def __init__(self, *args: Any, years: list[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["year"].choices = [("", "any year"), *((y, y) for y in years)]
+
+
+class FileForm(forms.Form):
+    """Files a deployment ticket."""
+
+    key = forms.CharField(
+        label="Ticket",
+        help_text="As it is filed elsewhere: DM-48521.",
+        widget=forms.TextInput(attrs={"class": "code", "autofocus": True}),
+    )
+    url = forms.URLField(
+        label="Link of the ticket", required=False, assume_scheme="https"
+    )
