@@ -1,6 +1,6 @@
 """What REST says of reports, and what it takes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -29,7 +29,7 @@ class ReportSerializer(serializers.ModelSerializer[VerificationReport]):
 
     class Meta:
         model = VerificationReport
-        fields = (
+        fields: ClassVar[tuple[str, ...]] = (
             "id",
             "ticket",
             "instrument",

@@ -1,8 +1,9 @@
 """Verification reports over REST: their tables, and their files."""
 
 import mimetypes
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import FileResponse
 from django_filters import rest_framework as filters
@@ -75,7 +76,7 @@ class ReportViewSet(ReadOnlyModelViewSet[VerificationReport]):
             _find_construction(given.validated_data["ticket"], request),
             verifications=given.validated_data["verifications"],
             generations=given.validated_data["generations"],
-            by=request.user,
+            by=cast(User, request.user),
             task=tasks.build_report,
         )
         return Response(self.get_serializer(report).data, status=202)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from reports.domain.results import Result
 from reports.domain.verdicts import find_worst
@@ -15,6 +16,9 @@ __all__ = ["Cluster", "ClusterKind", "find_clusters"]
 
 LARGE_SHARE = 0.5
 """An exposure or a detector is the cause when this share of its results failed."""
+
+
+Place = TypeVar("Place", int, str)
 
 
 class ClusterKind(StrEnum):
@@ -74,9 +78,9 @@ def _fold(group: Sequence[Result], names: Mapping[int, str]) -> Iterable[Cluster
 
 
 def _split(
-    results: Iterable[Result], by: Callable[[Result], int | str]
-) -> dict[int | str, list[Result]]:
-    groups: dict[int | str, list[Result]] = defaultdict(list)
+    results: Iterable[Result], by: Callable[[Result], Place]
+) -> dict[Place, list[Result]]:
+    groups: dict[Place, list[Result]] = defaultdict(list)
     for result in results:
         groups[by(result)].append(result)
     return groups

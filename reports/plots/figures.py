@@ -52,8 +52,8 @@ def add_colour_bar(
     """Draw a colour bar with its label; the box is in fractions of the figure."""
     bar = figure.colorbar(drawn, cax=figure.add_axes(box), extend="both")
     bar.set_label(label, color=INK, fontsize=8.5)
-    bar.outline.set_edgecolor(GREY)  # type: ignore[operator]
-    bar.outline.set_linewidth(0.6)  # type: ignore[operator]
+    bar.outline.set_edgecolor(GREY)
+    bar.outline.set_linewidth(0.6)
     bar.ax.tick_params(colors=GREY, labelcolor=INK, labelsize=8, length=3)
 
 

@@ -87,17 +87,17 @@ def plot_metric_plane(
     """
     figure, axes = _plane(outlines, title)
     low, high = _limits([values[c.place] for c in cells if c.place in values])
-    colours = ScalarMappable(Normalize(low, high), colormaps["cividis"])
+    norm, cmap = Normalize(low, high), colormaps["cividis"]
     for cell in cells:
         value = values.get(cell.place)
         if value is None:
             _hatch(axes, cell)
         else:
-            _fill(axes, cell, colours.to_rgba(value))
+            _fill(axes, cell, cmap(norm(value)))
     for cell in cells:
         if cell.place in failing:
             _frame(axes, cell)
-    add_colour_bar(figure, colours, BAR_BOX, label)
+    add_colour_bar(figure, ScalarMappable(norm, cmap), BAR_BOX, label)
     _outline(axes, outlines)
     _legend(axes, [_failed_patch(), _missing_patch()])
     return figure

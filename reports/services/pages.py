@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from django.template.loader import get_template, render_to_string
+from django.template.loader import render_to_string
 
 from reports.domain.results import Result
 
@@ -24,8 +24,7 @@ def write_pages(summary: Mapping[str, Any], folder: Path) -> None:
             "reports/static/stage.html",
             {"summary": summary, "stage": stage},
         )
-    source = get_template(f"reports/static/{STYLE}").template.source
-    (folder / STYLE).write_text(source, encoding="utf-8")
+    _write(folder / STYLE, f"reports/static/{STYLE}", {})
 
 
 def write_results(results: Sequence[Result], path: Path) -> None:

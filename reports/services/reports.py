@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
@@ -50,7 +50,7 @@ def request_report(
     *,
     verifications: Iterable[Verification | str],
     generations: Iterable[Generation | str] | None = None,
-    by: AbstractBaseUser,
+    by: User,
     task: Task,
 ) -> VerificationReport:
     """Ask for a report of verification and generation runs.
@@ -184,7 +184,7 @@ def _open_report(
     ticket: ConstructionTicket,
     generations: Sequence[str],
     verifications: Sequence[str],
-    by: AbstractBaseUser,
+    by: User,
     task: Task,
 ) -> VerificationReport:
     try:

@@ -1,6 +1,6 @@
 """What REST says of TAXICAB tickets, and what it takes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -54,7 +54,7 @@ class TaxicabSerializer(serializers.ModelSerializer[TaxicabTicket]):
 
     key = serializers.CharField()
     instrument = serializers.CharField(source="construction.instrument_id")
-    stage = serializers.ChoiceField(choices={s: s.label for s in TaxicabStage})
+    stage = serializers.ChoiceField(choices=[(s.value, s.label) for s in TaxicabStage])
     construction = serializers.CharField(source="construction.key")
     deployment = serializers.SerializerMethodField(
         help_text="Key of the deployment ticket; empty until one is filed."
@@ -66,7 +66,7 @@ class TaxicabSerializer(serializers.ModelSerializer[TaxicabTicket]):
 
     class Meta:
         model = TaxicabTicket
-        fields = (
+        fields: ClassVar[tuple[str, ...]] = (
             "key",
             "instrument",
             "stage",

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.contrib.auth.models import User
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -73,7 +74,7 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
             self._construction(given["construction"]),
             report=self._report(given["report"]),
             summary=given["summary"],
-            by=request.user,
+            by=cast(User, request.user),
         )
         return self._answer(ticket, 201)
 
@@ -83,7 +84,7 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
         """Take a position, or change the one that was taken."""
         ticket = self.get_object()
         given = self._read(PositionRequestSerializer)
-        services.take_position(ticket, by=request.user, **given)
+        services.take_position(ticket, by=cast(User, request.user), **given)
         return self._answer(ticket)
 
     @extend_schema(request=AdoptionSerializer, responses=TaxicabDetailSerializer)
@@ -91,7 +92,9 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
     def adopt(self, request: Request, key: str) -> Response:
         """Adopt a set on which the board agrees."""
         ticket = self.get_object()
-        services.adopt(ticket, by=request.user, **self._read(AdoptionSerializer))
+        services.adopt(
+            ticket, by=cast(User, request.user), **self._read(AdoptionSerializer)
+        )
         return self._answer(ticket)
 
     @extend_schema(request=DecisionReasonSerializer, responses=TaxicabDetailSerializer)
@@ -99,7 +102,9 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
     def reject(self, request: Request, key: str) -> Response:
         """Reject a set: it goes back for another iteration."""
         ticket = self.get_object()
-        services.reject(ticket, by=request.user, **self._read(DecisionReasonSerializer))
+        services.reject(
+            ticket, by=cast(User, request.user), **self._read(DecisionReasonSerializer)
+        )
         return self._answer(ticket)
 
     @extend_schema(request=DecisionReasonSerializer, responses=TaxicabDetailSerializer)
@@ -108,7 +113,7 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
         """Take a set back before it is decided."""
         ticket = self.get_object()
         services.withdraw(
-            ticket, by=request.user, **self._read(DecisionReasonSerializer)
+            ticket, by=cast(User, request.user), **self._read(DecisionReasonSerializer)
         )
         return self._answer(ticket)
 

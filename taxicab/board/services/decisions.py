@@ -1,6 +1,6 @@
 """The board's decisions: adopted, or rejected and sent back."""
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -17,9 +17,7 @@ from taxicab.errors import ConflictError
 __all__ = ["adopt", "reject"]
 
 
-def adopt(
-    ticket: TaxicabTicket, *, by: AbstractBaseUser, reason: str = ""
-) -> TaxicabTicket:
+def adopt(ticket: TaxicabTicket, *, by: User, reason: str = "") -> TaxicabTicket:
     """Adopt a set on which the board agrees.
 
     Raises
@@ -46,9 +44,7 @@ def adopt(
         ) from error
 
 
-def reject(
-    ticket: TaxicabTicket, *, by: AbstractBaseUser, reason: str
-) -> TaxicabTicket:
+def reject(ticket: TaxicabTicket, *, by: User, reason: str) -> TaxicabTicket:
     """Reject a set; its construction ticket goes back for another iteration."""
     check_may(by, Action.DECIDE, ticket.construction.instrument)
     check_not_author(ticket, by)
@@ -60,7 +56,7 @@ def reject(
         return _decide(ticket, TaxicabStage.REJECTED, by, reason)
 
 
-def _adopt(ticket: TaxicabTicket, by: AbstractBaseUser, reason: str) -> TaxicabTicket:
+def _adopt(ticket: TaxicabTicket, by: User, reason: str) -> TaxicabTicket:
     why = f"Adopted as {ticket.key}; {_review(ticket.construction)}."
     mark_reviewed(ticket.construction, by=by, why=why)
     return _decide(ticket, TaxicabStage.ADOPTED, by, reason)
@@ -76,7 +72,7 @@ def _review(construction: ConstructionTicket) -> str:
 
 
 def _decide(
-    ticket: TaxicabTicket, to: TaxicabStage, by: AbstractBaseUser, reason: str
+    ticket: TaxicabTicket, to: TaxicabStage, by: User, reason: str
 ) -> TaxicabTicket:
     return move(
         ticket,

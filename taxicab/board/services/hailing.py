@@ -2,7 +2,7 @@
 
 import difflib
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
@@ -38,7 +38,7 @@ def hail(
     construction: ConstructionTicket,
     *,
     report: VerificationReport,
-    by: AbstractBaseUser,
+    by: User,
     summary: str = "",
 ) -> TaxicabTicket:
     """Open a TAXICAB ticket for a set: report ready, everything certified.
@@ -60,9 +60,7 @@ def hail(
     raise ConflictError("Others took every number that was tried: hail again.")
 
 
-def withdraw(
-    ticket: TaxicabTicket, *, by: AbstractBaseUser, reason: str
-) -> TaxicabTicket:
+def withdraw(ticket: TaxicabTicket, *, by: User, reason: str) -> TaxicabTicket:
     """Take a set back before it is decided; only who hailed it may."""
     check_may(by, Action.HAIL, ticket.construction.instrument)
     check_reason(reason)
@@ -144,7 +142,7 @@ def lock_open(ticket: TaxicabTicket) -> None:
 def _open(
     construction: ConstructionTicket,
     report: VerificationReport,
-    by: AbstractBaseUser,
+    by: User,
     summary: str,
 ) -> TaxicabTicket:
     last = TaxicabTicket.objects.aggregate(last=Max("number"))["last"] or 0

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
@@ -34,7 +33,7 @@ def take_position(
     *,
     kind: PositionKind | str,
     comment: str = "",
-    by: AbstractBaseUser,
+    by: User,
 ) -> Position:
     """Take a position on a ticket, or change the one that was taken.
 
@@ -83,16 +82,16 @@ def consensus_of(ticket: TaxicabTicket) -> Consensus:
     )
 
 
-def authors_of(ticket: TaxicabTicket) -> list[AbstractBaseUser]:
+def authors_of(ticket: TaxicabTicket) -> list[User]:
     """List who has a part in the set: owner, who hailed, who built and certified."""
     construction = ticket.construction
     ids = {construction.owner_id, ticket.hailed_by_id, ticket.report.created_by_id}
     ids |= set(_builders(construction))
-    people = get_user_model().objects.filter(pk__in=ids)
+    people = User.objects.filter(pk__in=ids)
     return list(people.order_by("username"))
 
 
-def check_not_author(ticket: TaxicabTicket, by: AbstractBaseUser) -> None:
+def check_not_author(ticket: TaxicabTicket, by: User) -> None:
     """Refuse who has a part in the set: nobody decides on a ticket of their own."""
     if by in authors_of(ticket):
         raise ForbiddenError(
@@ -125,7 +124,7 @@ def awaiting_position(user: Person) -> "list[TaxicabTicket]":
 
 
 def _write(
-    ticket: TaxicabTicket, kind: PositionKind, comment: str, by: AbstractBaseUser
+    ticket: TaxicabTicket, kind: PositionKind, comment: str, by: User
 ) -> Position:
     lock_open(ticket)
     before = ticket.positions.filter(member=by).first()
