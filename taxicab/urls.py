@@ -5,7 +5,11 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from taxicab import dashboard, documentation
+
 urlpatterns = [
+    path("", dashboard.dashboard, name="dashboard"),
+    path("running/", dashboard.running, name="dashboard-running"),
     path("", include("taxicab.core.urls")),
     path("construction/", include("calibrations.urls")),
     path("reports/", include("reports.urls")),
@@ -20,4 +24,5 @@ urlpatterns = [
     path("api/v1/", include("taxicab.board.api.urls")),
     path("api/v1/", include("distribution.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", documentation.api_docs, name="api-docs"),
 ]

@@ -1,0 +1,109 @@
+"""What the core's answers look like."""
+
+from typing import ClassVar
+
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from taxicab.core.models import AuditEvent, Job, Repository
+from taxicab.core.services.subjects import subject_address
+
+__all__ = ["EventSerializer", "JobSerializer", "RepositorySerializer"]
+
+
+@extend_schema_serializer(component_name="RepositoryDetail")
+class RepositorySerializer(serializers.ModelSerializer[Repository]):
+    """A Butler repository at a facility; how it is reached stays inside."""
+
+    key = serializers.CharField(source="slug", read_only=True)
+    facility = serializers.CharField(source="facility.name", read_only=True)
+    instruments = serializers.SlugRelatedField(
+        slug_field="name", many=True, read_only=True
+    )
+    is_connected = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Repository
+        fields: ClassVar = [
+            "key",
+            "facility",
+            "path",
+            "instruments",
+            "is_connected",
+            "is_build",
+            "is_cleaned",
+            "queue",
+            "transport",
+        ]
+
+
+@extend_schema_serializer(component_name="JobDetail")
+class JobSerializer(serializers.ModelSerializer[Job]):
+    """A step that a worker takes for somebody."""
+
+    repository = serializers.CharField(
+        source="repository.slug", read_only=True, allow_null=True, default=None
+    )
+    created_by = serializers.CharField(
+        source="created_by.username", read_only=True, allow_null=True, default=None
+    )
+    is_over = serializers.BooleanField(read_only=True)
+    progress_percent = serializers.IntegerField(read_only=True)
+    subject_page = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Job
+        fields: ClassVar = [
+            "id",
+            "kind",
+            "title",
+            "status",
+            "is_over",
+            "repository",
+            "queue",
+            "subject_kind",
+            "subject_key",
+            "subject_page",
+            "created_by",
+            "created_at",
+            "started_at",
+            "ended_at",
+            "attempts",
+            "planned",
+            "done",
+            "failed",
+            "progress_percent",
+            "message",
+            "log",
+            "traceback",
+            "commands",
+            "result",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.CharField())
+    def get_subject_page(self, job: Job) -> str:
+        """Address of the page that the job is about."""
+        return subject_address(job.subject_kind, job.subject_key)
+
+
+class EventSerializer(serializers.ModelSerializer[AuditEvent]):
+    """Who changed what, from what, to what, and why."""
+
+    by = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = AuditEvent
+        fields: ClassVar = [
+            "id",
+            "at",
+            "by",
+            "subject_kind",
+            "subject_key",
+            "action",
+            "before",
+            "after",
+            "why",
+            "details",
+        ]
+        read_only_fields = fields

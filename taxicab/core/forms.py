@@ -1,0 +1,27 @@
+"""Forms of the core pages."""
+
+from typing import Any
+
+from django import forms
+
+from taxicab.core.models import JobStatus
+
+__all__ = ["JobFilterForm"]
+
+
+class JobFilterForm(forms.Form):
+    """Narrows the list of jobs."""
+
+    status = forms.ChoiceField(
+        required=False,
+        choices=[("", "any"), ("unfinished", "queued or running")]
+        + [(status.value, status.label) for status in JobStatus],
+    )
+    repository = forms.ModelChoiceField(
+        queryset=None, required=False, empty_label="any", to_field_name="pk"
+    )
+    mine = forms.BooleanField(required=False, label="started by me")
+
+    def __init__(self, *args: Any, repositories: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["repository"].queryset = repositories

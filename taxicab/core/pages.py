@@ -1,0 +1,85 @@
+"""What the pages of every application have in common: ask, do, say what happened."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from taxicab.errors import ForbiddenError, NotFoundError, TaxicabError
+
+__all__ = ["POLL_ENDED", "ReasonForm", "Sheet", "answer_sheet", "one_page"]
+
+POLL_ENDED = 286
+"""The status that tells htmx to ask no more."""
+
+PAGE_LENGTH = 50
+
+
+class ReasonForm(forms.Form):
+    """Asks why; the answer goes into the audit trail."""
+
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One or two sentences; they are kept in the history.",
+    )
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A form on a page of its own, or a question before harm."""
+
+    title: str
+    submit: str
+    back: str
+    """Where to go when it is done, and when it is left."""
+    lead: str = ""
+    consequences: Sequence[str] = ()
+    """What will happen, a sentence each; they make the page a confirmation."""
+    is_harmful: bool = False
+    template: str = "sheet.html"
+
+
+def answer_sheet(
+    request: HttpRequest,
+    sheet: Sheet,
+    form: forms.Form,
+    act: Callable[[dict[str, Any]], str],
+    *,
+    extra: Mapping[str, Any] | None = None,
+) -> HttpResponse:
+    """Show a form; once it is sent and valid, act and go back with a message.
+
+    Parameters
+    ----------
+    act
+        Takes the cleaned data, calls one service and says what happened. A known
+        failure is shown above the form, with everything that was typed.
+    extra
+        What else the page shows.
+    """
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            said = act(form.cleaned_data)
+        except (ForbiddenError, NotFoundError):
+            raise
+        except TaxicabError as error:
+            form.add_error(None, str(error))
+            status = error.status_code
+        else:
+            messages.success(request, said)
+            return redirect(sheet.back)
+    template = "confirm.html" if sheet.consequences else sheet.template
+    context = {**(extra or {}), **vars(sheet), "form": form}
+    return render(request, template, context, status=status)
+
+
+def one_page(request: HttpRequest, rows: "QuerySet[Any]") -> Page:
+    """Cut the asked page out of a long list."""
+    return Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
