@@ -99,19 +99,25 @@ def certify_generation(recorder: JobRecorder) -> None:
     check_is_current(certification, recorder.job)
     ticket, generation = certification.ticket, certification.generation
     gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
+    kept = _leave_out_superseded(gateway, certification)
     n_datasets = gateway.certify_calibration(
         generation.collection,
         generation.calib_type,
         certification.collection,
         certification.begin_tai,
         certification.end_tai or None,
+        chain=chain_of(ticket),
     )
-    after = _extend_chain(gateway, certification)
+    if certification.collection not in kept:
+        # What was certified last is found first.
+        kept = gateway.define_chain(
+            chain_of(ticket), [certification.collection, *kept]
+        ).after
     keep_outcome(certification, n_datasets=n_datasets)
     holds = ValidityRange(certification.begin_tai, certification.end_tai or None)
     recorder.say(
         f"{n_datasets} datasets are valid {holds}; {chain_of(ticket)} holds "
-        f"{', '.join(after)}."
+        f"{', '.join(kept)}."
     )
 
 
@@ -121,19 +127,19 @@ def suggest_begin_tai(generation: Generation) -> str:
     return night_begin_tai(min(nights))
 
 
-def _extend_chain(gateway: ButlerGateway, certification: Certification) -> list[str]:
-    """Put the collection first, and leave out what a sent-back set had of its type."""
+def _leave_out_superseded(
+    gateway: ButlerGateway, certification: Certification
+) -> list[str]:
+    """Take out of the chain what a sent-back set had of this type; list what stays."""
     ticket = certification.ticket
     chain = chain_of(ticket)
-    found = {info.name: info.children for info in gateway.collections(chain)}
+    found = next((one.children for one in gateway.collections(chain)), [])
     done = ticket.certifications.select_related("generation").filter(
         status=StepStatus.SUCCEEDED
     )
     gone = superseded([*done, certification])
-    kept = [child for child in found.get(chain, []) if child not in gone]
-    if certification.collection not in kept:
-        kept.insert(0, certification.collection)
-    if found.get(chain) != kept:
+    kept = [child for child in found if child not in gone]
+    if kept != found:
         gateway.define_chain(chain, kept)
     return kept
 

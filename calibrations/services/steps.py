@@ -144,9 +144,10 @@ def follow_step_job(job: Job) -> None:
     step = _STEPS[job.kind]._default_manager.filter(jobs=job).first()
     if step is None or last_job(step) != job:
         return
+    commands = list(dict.fromkeys([*step.commands, *job.commands]))
     type(step)._default_manager.filter(pk=step.pk).exclude(
         status=StepStatus.REMOVED
-    ).update(status=job.status, ended_at=job.ended_at)
+    ).update(status=job.status, ended_at=job.ended_at, commands=commands)
 
 
 @follow_jobs("selection")

@@ -10,7 +10,7 @@ from tests.support.observatory import build_small_observatory
 def small_template(tmp_path_factory):
     """Three frames of each type for construction, one for verification."""
     folder = tmp_path_factory.mktemp("small") / "observatory"
-    return build_small_observatory(folder, detectors=(0, 1), frames=(3, 1))
+    return build_small_observatory(folder, detectors=(4,), frames=(3, 1))
 
 
 @pytest.fixture

@@ -96,3 +96,9 @@ def run(step, task):
     task(step.jobs.latest("pk").pk)
     step.refresh_from_db()
     return step
+
+
+def tell(step):
+    """Everything a step's last job said, for a test that did not expect it."""
+    job = step.jobs.latest("pk")
+    return f"{job.message}\n{job.traceback}\n{job.log}"

@@ -40,7 +40,7 @@ def certify_calibration(
     )
     with session.writing(), session.butler(writeable=True) as butler:
         refs = _find_calibrations(session, butler, run, dataset_type)
-        if chain and butler.collections.query(f"{chain}*"):
+        if chain is not None and chain in butler.collections.query("*"):
             _refuse_overlaps(butler, refs, validity, _siblings(butler, chain))
         butler.collections.register(collection, CollectionType.CALIBRATION)
         certify_missing(butler, collection, refs, validity)

@@ -125,6 +125,8 @@ class JobRecorder:
                 done=int(event["done"]),
                 failed=int(event.get("failed", 0)) + int(event.get("blocked", 0)),
             )
+        elif kind == "commands":
+            self.add_commands(event["lines"])
         if event.get("message"):
             self.log(str(event["message"]))
         if event.get("error"):

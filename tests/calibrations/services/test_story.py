@@ -32,15 +32,17 @@ def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
 
     # A dark needs a bias that is certified; the refusal says so.
     dark_inputs = make.choose(ticket, "dark", scientist)
-    with pytest.raises(ConflictError, match="needs a bias .* certify the bias first"):
+    with pytest.raises(ConflictError, match=r"needs a bias .* certify the bias first"):
         make.generate(ticket, dark_inputs, scientist)
 
     bias = make.generate(ticket, chosen, scientist)
     job = bias.jobs.get()
-    assert bias.status == StepStatus.SUCCEEDED, job.message + job.traceback + job.log
-    assert bias.collection == f"LSSTComCam/calib/DM-47447/gainFixup/biasGen.{bias.rerun}"
+    assert bias.status == StepStatus.SUCCEEDED, make.tell(bias)
+    assert (
+        bias.collection == f"LSSTComCam/calib/DM-47447/gainFixup/biasGen.{bias.rerun}"
+    )
     assert bias.rerun.endswith("a")
-    assert bias.datasets["bias"] == 2
+    assert bias.datasets["bias"] == 1
     assert (job.done, job.failed) == (job.planned, 0)
 
     # Not verified: not certified.
@@ -60,8 +62,8 @@ def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
     assert (again.pk, again.results.count()) == (verification.pk, results)
 
     certification = make.certify(bias, scientist)
-    assert certification.status == StepStatus.SUCCEEDED, certification.jobs.get().log
-    assert certification.n_datasets == 2
+    assert certification.status == StepStatus.SUCCEEDED, make.tell(certification)
+    assert certification.n_datasets == 1
     rows = gateway.validity("LSSTComCam/calib/DM-47447")
     assert {(row.type, row.begin, row.end, row.run) for row in rows} == {
         ("bias", make.BEGIN, None, bias.collection)
@@ -73,7 +75,7 @@ def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
 
     # Now the dark finds it, in the ticket's chain.
     dark = make.generate(ticket, dark_inputs, scientist)
-    assert dark.status == StepStatus.SUCCEEDED, dark.jobs.get().log
+    assert dark.status == StepStatus.SUCCEEDED, make.tell(dark)
     assert dark.input_collections == [
         "LSSTComCam/calib/DM-47447",
         "LSSTComCam/raw/all",
@@ -90,9 +92,7 @@ def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
     # What is certified stays: the run cannot be removed, and the bias asked for again
     # is the same attempt.
     with pytest.raises(ConflictError, match="links to its datasets"):
-        request_removal(
-            bias, by=scientist, why="Space.", task=tasks.remove_generation
-        )
+        request_removal(bias, by=scientist, why="Space.", task=tasks.remove_generation)
     assert make.generate(ticket, chosen, scientist).pk == bias.pk
 
     done = {line.text.split(" ")[0]: line.is_done for line in checklist(ticket)}
