@@ -5,6 +5,7 @@ NumPy in, NumPy out. The level of detector *d* in exposure *e* is modelled as
 flat keeps the detector-to-detector shape G and is 1 on average over the focal plane.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from calibrations.imaging.frames import Box
 from calibrations.imaging.statistics import clipped_statistics
 
 __all__ = ["FlatScales", "measure_flat", "normalise_flats"]
+
+MIN_GOOD_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,17 +49,19 @@ def measure_flat(
     -------
     dict
         ``DETECTOR_MEDIAN``, ``DETECTOR_SIGMA``, ``DETECTOR_N`` and the same for
-        ``AMP_…_{i}``. As upstream, ``MEDIAN`` holds the clipped mean. Where nothing
-        could be measured N is 0 and the others NaN.
+        ``AMP_…_{i}``. As upstream, ``MEDIAN`` holds the clipped mean. Where less
+        than half of the pixels are good N is 0 and the others NaN: the few that a
+        saturated flat leaves are those of little response, and stand for nothing.
     """
     levels: dict[str, float | int] = {}
     regions = {"DETECTOR_{}": (slice(None), slice(None))}
     regions |= {f"AMP_{{}}_{i}": box.slices for i, box in enumerate(boxes.values())}
     for name, where in regions.items():
         stats = clipped_statistics(image[where], mask=mask[where])
-        levels[name.format("MEDIAN")] = stats.mean_clip
-        levels[name.format("SIGMA")] = stats.stdev_clip
-        levels[name.format("N")] = stats.n_clipped
+        usable = stats.n >= MIN_GOOD_FRACTION * mask[where].size
+        levels[name.format("MEDIAN")] = stats.mean_clip if usable else math.nan
+        levels[name.format("SIGMA")] = stats.stdev_clip if usable else math.nan
+        levels[name.format("N")] = stats.n_clipped if usable else 0
     return levels
 
 

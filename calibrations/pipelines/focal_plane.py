@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -46,8 +47,8 @@ def plot_focal_plane(
     bar = figure.add_axes((0.63, 0.1, 0.02, 0.8))
     histogram = figure.add_axes((0.79, 0.1, 0.19, 0.66))
     patches, colours = _amplifier_patches(camera, values)
-    collection = PatchCollection(patches, cmap="viridis", edgecolor="none")
-    collection.cmap.set_bad("0.8")
+    colour_map = colormaps["viridis"].with_extremes(bad="0.8")
+    collection = PatchCollection(patches, cmap=colour_map, edgecolor="none")
     collection.set_array(np.ma.masked_invalid(colours))
     if numbers.size:
         half = 4 * spread or max(abs(median) * 1e-3, 1e-6)

@@ -27,10 +27,10 @@ from calibrations.domain.cameras import camera
 from calibrations.domain.criteria import evaluate_all, succeeded
 from calibrations.pipelines.tables import (
     failures,
+    outcome_row,
+    outcomes_table,
     stack_tables,
     table_from_rows,
-    test_row,
-    tests_table,
 )
 from calibrations.pipelines.verify import verdicts
 
@@ -276,7 +276,9 @@ class MergeExposureTask(MergeTask):
             verify.pop("SUCCESS")
             stats |= {"EXP": measured, "VERIFY": {"EXP": verify}}
             success &= succeeded(outcomes)
-            rows = tests_table([test_row(outcome, exposure) for outcome in outcomes])
+            rows = outcomes_table(
+                [outcome_row(outcome, exposure) for outcome in outcomes]
+            )
             all_tests = stack_tables([all_tests, rows])
             row = exposure_row(instrument, exposure, stage, measured, verify)
             all_results = stack_tables([all_results, table_from_rows([row])])

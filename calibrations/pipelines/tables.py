@@ -11,10 +11,10 @@ from calibrations.domain.criteria import CRITERIA_VERSION, Outcome
 __all__ = [
     "TEST_COLUMNS",
     "failures",
+    "outcome_row",
+    "outcomes_table",
     "stack_tables",
     "table_from_rows",
-    "test_row",
-    "tests_table",
 ]
 
 TEST_COLUMNS: Mapping[str, type] = {
@@ -88,7 +88,7 @@ def stack_tables(tables: Iterable[Table]) -> Table:
     return vstack(tables, metadata_conflicts="silent")
 
 
-def test_row(
+def outcome_row(
     outcome: Outcome,
     exposure: int,
     detector: int = NO_DETECTOR,
@@ -114,7 +114,7 @@ def test_row(
     }
 
 
-def tests_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def outcomes_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Make the long table, with its column types even when it is empty."""
     return Table(
         {

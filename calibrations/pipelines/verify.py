@@ -29,7 +29,7 @@ from calibrations.pipelines.processing import (
     read_calibrations,
 )
 from calibrations.pipelines.products import binned
-from calibrations.pipelines.tables import table_from_rows, test_row, tests_table
+from calibrations.pipelines.tables import outcome_row, outcomes_table, table_from_rows
 from calibrations.pipelines.verify_configs import (
     VerifyBiasConfig,
     VerifyDarkConfig,
@@ -71,7 +71,7 @@ class VerifyTask(PipelineTask):
         stats["SUCCESS"] = all(succeeded(group) for group in outcomes.values())
         exposure, detector = int(data_id["exposure"]), int(data_id["detector"])
         tests = [
-            test_row(outcome, exposure, detector, amplifier)
+            outcome_row(outcome, exposure, detector, amplifier)
             for amplifier, group in outcomes.items()
             for outcome in group
         ]
@@ -79,7 +79,7 @@ class VerifyTask(PipelineTask):
         return Struct(
             stats=stats,
             results=table_from_rows(self.result_rows(stats, data_id, extra)),
-            tests=tests_table(tests),
+            tests=outcomes_table(tests),
             residual=binned(picture, self.config.binFactor),
             **self.extra_outputs(frame, detector),
         )

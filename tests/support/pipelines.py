@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import pytest
 from lsst.daf.butler import Butler, CollectionType, Timespan
+from lsst.pipe.base.mp_graph_executor import MPGraphExecutorError
 from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
 
 import calibrations.pipelines
@@ -54,6 +56,15 @@ def run_pipeline(repository, name, *, run, where, inputs=(RAWS, DEFAULT), config
     executor.pre_execute_qgraph(graph, register_dataset_types=True)
     executor.run_pipeline(graph)
     return graph
+
+
+def failure_of(repository, name, **options):
+    """Run a pipeline that must fail; returns what the task said."""
+    executor, graph = build_graph(repository, name, **options)
+    executor.pre_execute_qgraph(graph, register_dataset_types=True)
+    with pytest.raises(MPGraphExecutorError) as failure:
+        executor.run_pipeline(graph, fail_fast=True)
+    return str(failure.value.__cause__)
 
 
 def certify(repository, run, dataset_type, collection):

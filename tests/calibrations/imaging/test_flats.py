@@ -97,6 +97,13 @@ def test_levels_are_measured_for_detector_and_amplifiers():
     assert levels["AMP_MEDIAN_1"] == pytest.approx(22000, abs=5.5 * error)
     assert levels["AMP_SIGMA_0"] == pytest.approx(140, rel=0.06)
     assert levels["AMP_N_1"] <= 3960
-    masked = measure_flat(image, np.ones_like(mask), boxes)
-    assert masked["DETECTOR_N"] == 0
-    assert np.isnan(masked["DETECTOR_MEDIAN"])
+
+
+@pytest.mark.parametrize("n_good", [0, 100, 3999])
+def test_what_a_saturated_flat_leaves_is_no_level(n_good):
+    image = np.full((100, 80), 20000.0)
+    mask = np.ones(image.shape, bool)
+    mask.ravel()[:n_good] = False
+    levels = measure_flat(image, mask, {"C10": Box(0, 0, 80, 100)})
+    assert levels["DETECTOR_N"] == levels["AMP_N_0"] == 0
+    assert np.isnan(levels["DETECTOR_MEDIAN"])
