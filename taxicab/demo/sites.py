@@ -1,5 +1,6 @@
 """The demonstration's sites: which repositories are connected, and where."""
 
+import os
 from dataclasses import dataclass
 
 from taxicab.core.models import Repository
@@ -41,4 +42,9 @@ def connect_sites() -> None:
     for site in SITES:
         Repository.objects.filter(
             facility__name=site.facility, path=site.path
-        ).update(location=site.location, queue=site.queue, inbox=site.inbox)
+        ).update(
+            location=site.location,
+            queue=site.queue,
+            inbox=site.inbox,
+            butler={"processes": os.cpu_count() or 1},
+        )
