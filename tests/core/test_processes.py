@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -288,8 +289,10 @@ def test_plain_http_is_for_the_loopback() -> None:
 
 
 def test_whole_portal_answers_and_leaves_nothing(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "new"
     bind = f"127.0.0.1:{free_port()}"
     base = {**os.environ, "TAXICAB_DATABASE_URL": "", "TAXICAB_REDIS_URL": ""}
+    base["TAXICAB_SECRET_KEY"] = secrets.token_urlsafe(64)  # nothing makes the folder
     prepare_portal(embedded_environment(tmp_path, bind=bind, base=base))
     with running_portal(tmp_path, ["portal"], bind=bind, base=base) as portal:
         with urllib.request.urlopen(f"{portal.address}login/", timeout=20) as answer:

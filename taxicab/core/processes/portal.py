@@ -97,6 +97,8 @@ def prepare_portal(environment: Mapping[str, str]) -> None:
     ProcessError
         Raised if either fails, with what it wrote.
     """
+    if data := environment.get("TAXICAB_DATA"):
+        Path(data).mkdir(parents=True, exist_ok=True)  # SQLite makes no folders
     for command in (["migrate"], ["collectstatic"]):
         done = subprocess.run(
             [sys.executable, "-m", "django", *command, "--noinput", "--verbosity=0"],
