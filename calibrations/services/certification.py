@@ -1,12 +1,12 @@
 """Certification: a validity range for a generation, and the ticket's chain."""
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from calibrations.butler.client import ButlerGateway
 from calibrations.domain.names import certified_name
 from calibrations.domain.selections import night_begin_tai
-from calibrations.domain.validity import ValidityRange
+from calibrations.domain.validity import ValidityRange, parse_tai
 from calibrations.models import Certification, Generation, StepStatus
 from calibrations.services.chains import chain_of, superseded
 from calibrations.services.removal import check_not_being_removed
@@ -33,7 +33,7 @@ def request_certification(
     *,
     begin_tai: str,
     end_tai: str = "",
-    by: AbstractBaseUser,
+    by: User,
     task: Task,
 ) -> Certification:
     """Certify a verified generation and put it first in the ticket's chain.
@@ -57,6 +57,7 @@ def request_certification(
     check_not_being_removed(generation)
     _check_verified(generation)
     wanted = ValidityRange.parse(begin_tai, end_tai)
+    begin = parse_tai(begin_tai)
     collection = certified_name(
         ticket.instrument_id,
         ticket.key,
@@ -68,7 +69,7 @@ def request_certification(
 
     def attempt() -> Certification:
         same = generation.certifications.filter(
-            collection=collection, begin_tai=wanted.begin
+            collection=collection, begin_tai=begin
         ).first()
         _check_overlap(generation, wanted, same)
         if same is None:
@@ -76,7 +77,7 @@ def request_certification(
                 ticket=ticket,
                 generation=generation,
                 collection=collection,
-                begin_tai=wanted.begin,
+                begin_tai=begin,
                 end_tai=wanted.end or "",
                 created_by=by,
             )
@@ -162,7 +163,9 @@ def _check_overlap(
     """Refuse early what the repository would refuse, naming the ranges."""
     others = generation.certifications.exclude(
         status__in=(StepStatus.FAILED, StepStatus.CANCELLED)
-    ).exclude(pk=same.pk if same else None)
+    )
+    if same is not None:
+        others = others.exclude(pk=same.pk)
     ranges = [ValidityRange(one.begin_tai, one.end_tai or None) for one in others]
     if same and same.status == StepStatus.SUCCEEDED:
         ranges.append(ValidityRange(same.begin_tai, same.end_tai or None))
@@ -176,9 +179,7 @@ def _check_overlap(
         )
 
 
-def _repeat(
-    certification: Certification, wanted: ValidityRange, by: AbstractBaseUser
-) -> None:
+def _repeat(certification: Certification, wanted: ValidityRange, by: User) -> None:
     """Queue the same certification again; one that failed may get another end."""
     check_not_running(certification)
     move(
@@ -193,7 +194,7 @@ def _repeat(
     )
 
 
-def _enqueue(certification: Certification, by: AbstractBaseUser, task: Task) -> None:
+def _enqueue(certification: Certification, by: User, task: Task) -> None:
     generation, ticket = certification.generation, certification.ticket
     job = enqueue_job(
         task,

@@ -25,7 +25,7 @@ def checklist(ticket: ConstructionTicket) -> list[ChecklistLine]:
     What the rooms above keep (reports, the board's ticket, the deployment) is reached
     from the ticket by its relations, never imported.
     """
-    taxicab = ticket.taxicab_tickets.order_by("-number").first()  # type: ignore[attr-defined]
+    taxicab = ticket.taxicab_tickets.order_by("-number").first()
     deployment = getattr(taxicab, "deployment", None)
     return [
         ChecklistLine(
@@ -93,7 +93,7 @@ def _verified(ticket: ConstructionTicket) -> ChecklistLine:
 
 
 def _reported(ticket: ConstructionTicket) -> ChecklistLine:
-    ready = ticket.reports.filter(status="ready").order_by("version")  # type: ignore[attr-defined]
+    ready = ticket.reports.filter(status="ready").order_by("version")
     versions = [f"version {one.version} ({one.sha256[:12]}…)" for one in ready]
     return ChecklistLine(
         "Create verification report",

@@ -1,6 +1,6 @@
 """The construction ticket: opening it, its code review, its stages (DMTN-222 §3)."""
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import IntegrityError, transaction
@@ -30,8 +30,6 @@ __all__ = [
     "withdraw",
 ]
 
-Person = AbstractBaseUser
-
 
 def open_ticket(
     *,
@@ -39,11 +37,11 @@ def open_ticket(
     instrument: Instrument,
     tag: str,
     reason: str,
-    owner: Person,
+    owner: User,
     url: str = "",
     has_code_changes: bool = False,
     code_review_url: str = "",
-    code_reviewer: Person | None = None,
+    code_reviewer: User | None = None,
 ) -> ConstructionTicket:
     """Open a ticket for a set of calibrations; it is built at the one place for that.
 
@@ -96,8 +94,8 @@ def declare_code_changes(
     *,
     reason: str,
     code_review_url: str,
-    code_reviewer: Person,
-    by: Person,
+    code_reviewer: User,
+    by: User,
 ) -> ConstructionTicket:
     """Say that code was changed, where its review is and who reviews it."""
     check_may(by, Action.BUILD, ticket.instrument)
@@ -152,7 +150,7 @@ def note_versions(ticket: ConstructionTicket, versions: dict[str, str]) -> None:
 
 
 @transaction.atomic
-def record_code_review(ticket: ConstructionTicket, *, by: Person) -> ConstructionTicket:
+def record_code_review(ticket: ConstructionTicket, *, by: User) -> ConstructionTicket:
     """Record that the reviewer finds the changed code right."""
     check_may(by, Action.READ, ticket.instrument)
     if not ticket.has_code_changes:
@@ -196,7 +194,7 @@ def check_code_reviewed(ticket: ConstructionTicket) -> None:
 
 
 def mark_hailed(
-    ticket: ConstructionTicket, *, by: Person, why: str = ""
+    ticket: ConstructionTicket, *, by: User, why: str = ""
 ) -> ConstructionTicket:
     """Move a ticket to the board."""
     check_may(by, Action.HAIL, ticket.instrument)
@@ -205,9 +203,7 @@ def mark_hailed(
     return _advance(ticket, ConstructionStage.HAILED, by=by, why=why)
 
 
-def take_back(
-    ticket: ConstructionTicket, *, by: Person, why: str
-) -> ConstructionTicket:
+def take_back(ticket: ConstructionTicket, *, by: User, why: str) -> ConstructionTicket:
     """Move a hailed ticket back to building, undecided, in the same iteration."""
     check_may(by, Action.HAIL, ticket.instrument)
     _check_hailed(ticket)
@@ -215,16 +211,14 @@ def take_back(
 
 
 def mark_reviewed(
-    ticket: ConstructionTicket, *, by: Person, why: str = ""
+    ticket: ConstructionTicket, *, by: User, why: str = ""
 ) -> ConstructionTicket:
     """Record that the board adopted the set."""
     _check_decides(ticket, by)
     return _advance(ticket, ConstructionStage.REVIEWED, by=by, why=why)
 
 
-def send_back(
-    ticket: ConstructionTicket, *, by: Person, why: str
-) -> ConstructionTicket:
+def send_back(ticket: ConstructionTicket, *, by: User, why: str) -> ConstructionTicket:
     """Return a rejected set to its builders for another iteration."""
     _check_decides(ticket, by)
     return _advance(
@@ -236,7 +230,7 @@ def send_back(
     )
 
 
-def withdraw(ticket: ConstructionTicket, *, by: Person, why: str) -> ConstructionTicket:
+def withdraw(ticket: ConstructionTicket, *, by: User, why: str) -> ConstructionTicket:
     """Give a set up; its collections stay until somebody removes them."""
     check_may(by, Action.BUILD, ticket.instrument)
     check_building(ticket)
@@ -248,7 +242,7 @@ def _advance(
     ticket: ConstructionTicket,
     to: ConstructionStage,
     *,
-    by: Person,
+    by: User,
     why: str,
     **changes: int,
 ) -> ConstructionTicket:
@@ -263,7 +257,7 @@ def _advance(
     )
 
 
-def _check_decides(ticket: ConstructionTicket, by: Person) -> None:
+def _check_decides(ticket: ConstructionTicket, by: User) -> None:
     check_may(by, Action.DECIDE, ticket.instrument)
     if by == ticket.owner:
         raise ForbiddenError(
@@ -280,9 +274,7 @@ def _check_hailed(ticket: ConstructionTicket) -> None:
         )
 
 
-def _name_review(
-    ticket: ConstructionTicket, url: str, reviewer: AbstractBaseUser | None
-) -> None:
+def _name_review(ticket: ConstructionTicket, url: str, reviewer: User | None) -> None:
     """Put the review's link and the reviewer on a ticket that is not saved yet."""
     if not url or reviewer is None:
         raise InputError(

@@ -4,7 +4,7 @@ import datetime
 from typing import Any
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from calibrations.butler.client import PipelineRequest
 from calibrations.domain.graph import missing_precursors
@@ -62,7 +62,7 @@ def request_generation(
     ticket: ConstructionTicket,
     *,
     selection: Selection,
-    by: AbstractBaseUser,
+    by: User,
     task: Task,
     configuration: dict[str, Any] | None = None,
 ) -> Generation:
@@ -184,7 +184,7 @@ def _begin(
     ticket: ConstructionTicket,
     selection: Selection,
     facts: dict[str, Any],
-    by: AbstractBaseUser,
+    by: User,
 ) -> Generation:
     """Take the next letter; the unique name decides between two people."""
     today = utc_today()
@@ -217,9 +217,7 @@ def _begin(
     )
 
 
-def _resume(
-    generation: Generation, ticket: ConstructionTicket, by: AbstractBaseUser
-) -> None:
+def _resume(generation: Generation, ticket: ConstructionTicket, by: User) -> None:
     """Queue the same attempt again; of two who ask at once, one is told."""
     check_not_running(generation)
     check_not_being_removed(generation)
@@ -235,7 +233,7 @@ def _resume(
     )
 
 
-def _enqueue(generation: Generation, by: AbstractBaseUser, task: Task) -> None:
+def _enqueue(generation: Generation, by: User, task: Task) -> None:
     ticket = generation.ticket
     job = enqueue_job(
         task,

@@ -1,7 +1,7 @@
 """Removing a generation run, unless something still needs its datasets."""
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from calibrations.models import Generation, StepStatus
@@ -18,9 +18,7 @@ __all__ = ["check_not_being_removed", "remove_generation", "request_removal"]
 
 
 @transaction.atomic
-def request_removal(
-    generation: Generation, *, by: AbstractBaseUser, why: str, task: Task
-) -> Job:
+def request_removal(generation: Generation, *, by: User, why: str, task: Task) -> Job:
     """Remove a generation's run from its repository.
 
     Certification only links: without the run its calibrations are gone (DMTN-222

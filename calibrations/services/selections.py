@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from calibrations.butler.client import ButlerGateway
@@ -45,7 +45,7 @@ def request_selection(
     purpose: str,
     where: str,
     physical_filter: str = "",
-    by: AbstractBaseUser,
+    by: User,
     task: Task,
 ) -> Selection:
     """Look exposures up on the repository's own queue, to be seen before they run."""
@@ -113,9 +113,7 @@ def look_up_selection(recorder: JobRecorder) -> None:
 
 
 @transaction.atomic
-def override_problems(
-    selection: Selection, *, reason: str, by: AbstractBaseUser
-) -> Selection:
+def override_problems(selection: Selection, *, reason: str, by: User) -> Selection:
     """Answer for exposures that do not fit their type, with a reason."""
     check_may(by, Action.BUILD, selection.ticket.instrument)
     check_building(selection.ticket)

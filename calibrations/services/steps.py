@@ -40,12 +40,6 @@ __all__ = [
 
 Step = Generation | Verification | Certification
 
-_STEPS: dict[str, type[Step]] = {
-    "generation": Generation,
-    "verification": Verification,
-    "certification": Certification,
-}
-
 
 def subject_of(ticket: ConstructionTicket) -> tuple[str, str]:
     """Give the ticket's kind and key, for jobs and the audit trail."""
@@ -138,10 +132,14 @@ def keep_outcome(step: Step, **changes: Any) -> None:
     type(step)._default_manager.filter(pk=step.pk).update(**changes)
 
 
-@follow_jobs(*_STEPS)
+@follow_jobs("generation", "verification", "certification")
 def follow_step_job(job: Job) -> None:
     """Give a step its last job's status; an older job changes nothing."""
-    step = _STEPS[job.kind]._default_manager.filter(jobs=job).first()
+    step: Step | None = (
+        job.generations.first()
+        or job.verifications.first()
+        or job.certifications.first()
+    )
     if step is None or last_job(step) != job:
         return
     commands = list(dict.fromkeys([*step.commands, *job.commands]))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from calibrations.butler.client import MetricRow, PipelineRequest
@@ -58,7 +58,7 @@ def request_verification(
     generation: Generation,
     *,
     selections: Sequence[Selection] = (),
-    by: AbstractBaseUser,
+    by: User,
     task: Task,
 ) -> Verification:
     """Verify a generation on its own inputs and on exposures of other nights.
@@ -155,9 +155,7 @@ def _facts(generation: Generation, selections: Sequence[Selection]) -> dict[str,
     }
 
 
-def _begin(
-    generation: Generation, facts: dict[str, Any], by: AbstractBaseUser
-) -> Verification:
+def _begin(generation: Generation, facts: dict[str, Any], by: User) -> Verification:
     """Take the next letter; the unique name decides between two people."""
     ticket = generation.ticket
     taken = Verification.objects.filter(generation__ticket=ticket)
@@ -185,7 +183,7 @@ def _begin(
     )
 
 
-def _resume(verification: Verification, by: AbstractBaseUser) -> None:
+def _resume(verification: Verification, by: User) -> None:
     """Queue the same verification again; of two who ask at once, one is told."""
     check_not_running(verification)
     move(
@@ -199,7 +197,7 @@ def _resume(verification: Verification, by: AbstractBaseUser) -> None:
     )
 
 
-def _enqueue(verification: Verification, by: AbstractBaseUser, task: Task) -> None:
+def _enqueue(verification: Verification, by: User, task: Task) -> None:
     generation = verification.generation
     ticket = generation.ticket
     job = enqueue_job(

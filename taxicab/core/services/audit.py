@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import models, transaction
 
 from taxicab.core.models import AuditEvent
@@ -29,7 +29,7 @@ class StaleMoveError(ConflictError):
 
 def record(
     *,
-    by: AbstractBaseUser | None,
+    by: User | None,
     subject: tuple[str, str],
     action: str,
     before: str = "",
@@ -64,7 +64,7 @@ def move(
     *,
     field: str,
     to: str,
-    by: AbstractBaseUser | None,
+    by: User | None,
     subject: tuple[str, str],
     why: str = "",
     **changes: Any,

@@ -13,7 +13,7 @@ from typing import Any
 
 from celery import Task
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Right
@@ -140,7 +140,7 @@ def enqueue_job(
     kind: str,
     title: str,
     subject: tuple[str, str],
-    by: AbstractBaseUser | None,
+    by: User | None,
     repository: Repository | None = None,
     queue: str = "",
     parameters: dict[str, Any] | None = None,
@@ -163,12 +163,12 @@ def enqueue_job(
 
 
 def _send(task: Task, job: Job) -> None:
-    send = partial(task.apply_async, args=[job.pk], queue=job.queue)
+    send = partial(task.apply_async, args=(job.pk,), queue=job.queue)
     transaction.on_commit(send)
 
 
 @transaction.atomic
-def requeue_job(job: Job, *, by: AbstractBaseUser | None) -> Job:
+def requeue_job(job: Job, *, by: User | None) -> Job:
     """Run a job again: its steps are idempotent, so nothing is done twice."""
     from celery import current_app
 
@@ -205,7 +205,7 @@ def requeue_job(job: Job, *, by: AbstractBaseUser | None) -> Job:
 
 
 @transaction.atomic
-def cancel_job(job: Job, *, by: AbstractBaseUser) -> None:
+def cancel_job(job: Job, *, by: User) -> None:
     """Ask a job to end; a queued one ends at once."""
     subject = (job.subject_kind, job.subject_key)
     ended = Job.objects.filter(pk=job.pk, status=JobStatus.QUEUED).update(

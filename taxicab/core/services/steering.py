@@ -1,6 +1,6 @@
 """Cancelling jobs and running them again, by those who may do their work."""
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from taxicab.core.models import Job
 from taxicab.core.roles import Action
@@ -19,24 +19,24 @@ _ACTIONS = {
 }
 
 
-def may_steer(user: AbstractBaseUser, job: Job) -> bool:
+def may_steer(user: User, job: Job) -> bool:
     """Tell whether somebody may cancel a job or run it again."""
     return may(user, _action(job), instrument_of(job.subject_kind, job.subject_key))
 
 
-def stop_job(job: Job, *, by: AbstractBaseUser) -> None:
+def stop_job(job: Job, *, by: User) -> None:
     """Ask a job to end."""
     _check(job, by)
     cancel_job(job, by=by)
 
 
-def rerun_job(job: Job, *, by: AbstractBaseUser) -> Job:
+def rerun_job(job: Job, *, by: User) -> Job:
     """Run a failed or cancelled job again; it continues where it stopped."""
     _check(job, by)
     return requeue_job(job, by=by)
 
 
-def _check(job: Job, by: AbstractBaseUser) -> None:
+def _check(job: Job, by: User) -> None:
     check_may(by, _action(job), instrument_of(job.subject_kind, job.subject_key))
 
 
