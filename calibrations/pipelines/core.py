@@ -160,9 +160,11 @@ class AnalyzeFlatTask(AnalyzeTask):
 
 def amplifier_medians(results: Table, what: CoreTool) -> dict[tuple[int, str], float]:
     """Take each amplifier's median over the exposures."""
-    values = np.ma.filled(np.ma.asarray(results[what["column"]], float), np.nan)
+    values: np.ndarray = np.ma.filled(
+        np.ma.asarray(results[what["column"]], float), np.nan
+    )
     detectors = np.ma.filled(np.ma.asarray(results["detector"]), -1)
-    amplifiers = np.ma.filled(np.ma.asarray(results["amplifier"], str), "")
+    amplifiers: np.ndarray = np.ma.filled(np.ma.asarray(results["amplifier"], str), "")
     by_amplifier: dict[tuple[int, str], list[float]] = {}
     for value, detector, name in zip(values, detectors, amplifiers, strict=True):
         if name and np.isfinite(value):

@@ -146,7 +146,9 @@ def core_metrics(stage: str, results: Table) -> MetricMeasurementBundle:
     """Take the median of each tool's column over every amplifier of every exposure."""
     bundle = MetricMeasurementBundle()
     for tool, what in CORE_TOOLS[stage].items():
-        values = np.ma.filled(np.ma.asarray(results[what["column"]], float), np.nan)
+        values: np.ndarray = np.ma.filled(
+            np.ma.asarray(results[what["column"]], float), np.nan
+        )
         finite = values[np.isfinite(values)]
         value = float(np.median(finite)) if finite.size else math.nan
         bundle[tool] = [
