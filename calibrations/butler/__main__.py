@@ -38,10 +38,11 @@ def main() -> int:
         raise_on_sigterm()
         for line in _requests():
             if not _answer(line, emit):
-                return 1
+                break
     except Terminated:
         message = "The operation was cancelled before it ended."
-        emit("error", kind="CancelledError", message=message, details={})
+        kind = "CancelledError"
+        emit("error", kind=kind, message=message, details={}, is_last=True)
         return 1
     return 0
 
@@ -56,8 +57,6 @@ def _requests() -> Iterator[str]:
             if not (line := _read_line(stdin)):
                 return
             yield line
-            if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MAX_MEMORY_KB:
-                return
 
 
 def _read_line(stream: Any) -> str:
@@ -69,27 +68,37 @@ def _read_line(stream: Any) -> str:
 
 
 def _answer(line: str, emit: Emit) -> bool:
-    """Perform one request; False where the process is no longer to be trusted."""
+    """Perform one request; False where the process had better end after it."""
     try:
         request = json.loads(line)
         die_with_parent(request.get("parent"))
         result = _perform(request, emit)
     except TaxicabError as error:
         kind = type(error).__name__
-        emit("error", kind=kind, message=error.message, details=error.details)
-        return True
+        answer = {"event": "error", "kind": kind, "message": error.message}
+        return _end(emit, **answer, details=error.details, is_last=_is_large())
     except Exception as error:
         # Not one of ours: a crash, which needs its traceback.
-        emit(
-            "error",
+        return _end(
+            emit,
+            event="error",
             kind=type(error).__name__,
             message=str(error),
             details={},
             traceback=traceback.format_exc(),
+            is_last=True,
         )
-        return False
-    emit("result", result=result)
-    return True
+    return _end(emit, event="result", result=result, is_last=_is_large())
+
+
+def _end(emit: Emit, *, is_last: bool, **answer: Any) -> bool:
+    """Send the event that ends an operation; it says whether the process ends too."""
+    emit(**answer, is_last=is_last)
+    return not is_last
+
+
+def _is_large() -> bool:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > MAX_MEMORY_KB
 
 
 def _perform(request: dict[str, Any], emit: Emit) -> Any:

@@ -42,6 +42,9 @@ STDERR_LINES = 40
 IDLE_PROCESSES = 2
 """Kept for later requests; they take some 200 MB each."""
 
+MAX_IDLE_S = 300.0
+"""Half of the time after which an idle process ends by itself."""
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 _idle: list["_Process"] = []
@@ -70,7 +73,10 @@ def run_process(
     except BaseException:
         process.end()
         raise
-    _give_back(process)
+    if answer["is_last"]:
+        process.end()
+    else:
+        _give_back(process)
     if answer["event"] == "error":
         raise error_from_event(answer)
     return answer["result"]
@@ -85,13 +91,17 @@ def _take(interpreter: str, environment: dict[str, str]) -> "_Process":
         for process in _idle:
             if process.owner == _me() and process.is_like(interpreter, environment):
                 _idle.remove(process)
-                return process
+                if time.monotonic() - process.idle_since < MAX_IDLE_S:
+                    return process
+                process.end()
+                break
     return _Process.start(interpreter, environment)
 
 
 def _give_back(process: "_Process") -> None:
     """Keep a process, and end the one that has been idle longest."""
     with _idle_lock:
+        process.idle_since = time.monotonic()
         _idle.append(process)
         surplus = _idle[:-IDLE_PROCESSES]
         del _idle[:-IDLE_PROCESSES]
@@ -112,6 +122,7 @@ class _Process:
         self.environment = environment
         self.child = child
         self.owner = _me()
+        self.idle_since = 0.0
         self.stderr: deque[str] = deque(maxlen=STDERR_LINES)
         self.cancelled_at: float | None = None
         assert child.stdout is not None

@@ -8,7 +8,7 @@ from lsst.daf.butler import Butler, CollectionType, DatasetRef, Timespan
 
 from calibrations.butler.errors import OverlapError, RunInUseError
 from calibrations.butler.operations.queries import find_datasets, spell_time
-from calibrations.butler.operations.session import Session, nearest
+from calibrations.butler.operations.session import Session, name_types
 from calibrations.domain.names import BadNameError, parse_name
 from calibrations.domain.validity import ValidityRange, parse_tai
 from taxicab.errors import InputError, NotFoundError
@@ -84,8 +84,8 @@ def _find_calibrations(
     present = sorted(info.dataset_types or ())
     if dataset_type not in present:
         raise NotFoundError(
-            f"Run {run} holds no {dataset_type}"
-            f"{nearest(dataset_type, present, 'it holds')}. Generate it first.",
+            f"Run {run} holds no {dataset_type}; it holds {name_types(present)}. "
+            f"Generate it first.",
             run=run,
             present=present,
         )

@@ -19,7 +19,7 @@ from lsst.daf.butler import (
     Timespan,
 )
 
-from calibrations.butler.operations.session import Session, nearest
+from calibrations.butler.operations.session import Session, name_types
 from calibrations.butler.records import (
     CollectionInfo,
     DatasetInfo,
@@ -289,9 +289,8 @@ def read_metrics(
             info = butler.collections.get_info(collection, include_summary=True)
             present = sorted(info.dataset_types or ())
             raise NotFoundError(
-                f"Collection {collection} has no {dataset_type}"
-                f"{nearest(dataset_type, present, 'it has')}. Run the verification "
-                f"that writes it.",
+                f"Collection {collection} has no {dataset_type}; it has "
+                f"{name_types(present)}. Run the verification that writes it.",
                 collection=collection,
                 present=present,
             )

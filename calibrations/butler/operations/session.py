@@ -18,7 +18,7 @@ from calibrations.butler.errors import MissingCollectionError
 from calibrations.butler.records import ButlerSettings
 from taxicab.errors import BusyError, NotFoundError
 
-__all__ = ["EventLog", "Session", "nearest"]
+__all__ = ["EventLog", "Session", "name_types", "nearest"]
 
 LOCK_NAME = ".taxicab-writer.lock"
 LOCK_POLL_S = 0.2
@@ -131,6 +131,12 @@ def nearest(name: str, known: Iterable[str], what: str = "nearest") -> str:
     """Say which of the known names are most like one, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"; {what}: {', '.join(close)}" if close else ""
+
+
+def name_types(types: Iterable[str]) -> str:
+    """Name dataset types, without those that the middleware writes about each run."""
+    about = ("_log", "_metadata", "_config", "packages")
+    return ", ".join(t for t in types if not t.endswith(about)) or "nothing"
 
 
 def _describe_holder(path: Path) -> str:
