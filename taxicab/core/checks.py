@@ -1,5 +1,6 @@
 """Checks that keep an unsafe portal from starting, beside Django's own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +23,7 @@ DEFAULT_PASSWORDS = ("admin", "password", "taxicab", "changeme", "demo")
 
 
 @register(Tags.security)
-def check_safety(**kwargs: Any) -> list[Error]:
+def check_safety(app_configs: Any = None, **kwargs: Any) -> list[Error]:
     """Refuse to start on what only development may have."""
     if settings.DEBUG:
         return []
@@ -57,7 +58,7 @@ def check_safety(**kwargs: Any) -> list[Error]:
 
 @register(Tags.database, deploy=True)
 def check_default_passwords(
-    databases: list[str] | None = None, **kwargs: Any
+    app_configs: Any = None, *, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[Error]:
     """Refuse accounts that can be opened with a default password."""
     if settings.DEBUG or not databases:

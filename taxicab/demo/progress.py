@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TextIO
 
 from taxicab.core.models import Job, JobStatus
@@ -44,7 +45,7 @@ class Narrator:
             Raised with the sentence of the first job that did not succeed.
         """
         for job in jobs:
-            self.wait_until(lambda job=job: _is_over(job), lambda job=job: _words(job))
+            self.wait_until(partial(_is_over, job), partial(_words, job))
             job.refresh_from_db()
             if job.status != JobStatus.SUCCEEDED:
                 raise StepFailedError(
