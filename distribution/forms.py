@@ -38,7 +38,7 @@ class TrackingFilterForm(_ByInstrument):
         choices=[("", "any")] + [(s.value, s.label) for s in TaxicabStage],
     )
     year = forms.TypedChoiceField(
-        required=False, coerce=int, empty_value=None, label="hailed in"
+        required=False, coerce=int, empty_value=None, label="Hailed in"
     )
 
     def __init__(self, *args: Any, years: list[int], **kwargs: Any) -> None:

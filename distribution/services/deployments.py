@@ -291,6 +291,7 @@ def roll_back(
         raise InputError(
             f"Say why {target.repository} is rolled back: a reason is kept."
         )
+    target.refresh_from_db()
     prepended = target.steps.filter(
         kind=StepKind.PREPEND, status=DeploymentStepStatus.SUCCEEDED
     )

@@ -29,6 +29,7 @@ from taxicab.core.pages import (
     Sheet,
     answer_sheet,
     one_page,
+    posted,
 )
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import check_may, may, readable_instruments
@@ -76,7 +77,7 @@ def file_new(request: HttpRequest, key: str) -> HttpResponse:
         made = services.file_deployment(taxicab, by=request.user, **asked)
         return f"{made.key} is filed: {made.targets.count()} repositories are planned."
 
-    return answer_sheet(request, sheet, FileForm(request.POST or None), act)
+    return answer_sheet(request, sheet, FileForm(posted(request)), act)
 
 
 @require_GET
@@ -116,7 +117,7 @@ def start(request: HttpRequest, key: str) -> HttpResponse:
         )
         return f"{key} is under way."
 
-    return answer_sheet(request, sheet, forms.Form(request.POST or None), act)
+    return answer_sheet(request, sheet, forms.Form(posted(request)), act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -139,7 +140,7 @@ def withdraw(request: HttpRequest, key: str) -> HttpResponse:
         services.withdraw_deployment(found, by=request.user, why=asked["reason"])
         return f"{key} is withdrawn."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -163,7 +164,7 @@ def skip(request: HttpRequest, key: str, pk: int) -> HttpResponse:
         services.skip_target(target, by=request.user, **asked)
         return f"{target.repository} is skipped."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -183,7 +184,7 @@ def include(request: HttpRequest, key: str, pk: int) -> HttpResponse:
         services.include_target(target, by=request.user, task=tasks.run_deployment_step)
         return f"{target.repository} is taken in again."
 
-    return answer_sheet(request, sheet, forms.Form(request.POST or None), act)
+    return answer_sheet(request, sheet, forms.Form(posted(request)), act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -209,7 +210,7 @@ def roll_back(request: HttpRequest, key: str, pk: int) -> HttpResponse:
         services.roll_back(target, by=request.user, task=tasks.put_back_target, **asked)
         return f"{target.repository} is being rolled back."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -239,7 +240,7 @@ def run_again(request: HttpRequest, key: str, pk: int) -> HttpResponse:
         services.run_step_again(step, by=request.user, task=tasks.run_deployment_step)
         return f"{label} at {step.target.repository} waits for a worker."
 
-    return answer_sheet(request, sheet, forms.Form(request.POST or None), act)
+    return answer_sheet(request, sheet, forms.Form(posted(request)), act)
 
 
 def find_deployment(request: HttpRequest, key: str) -> DeploymentTicket:

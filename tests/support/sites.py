@@ -157,7 +157,6 @@ def portal_database(path):
 
     settings = connections.settings["default"]
     before, old = settings["NAME"], connections["default"]
-    path.parent.mkdir(parents=True, exist_ok=True)
     settings["NAME"] = str(path)
     connections["default"] = connections.create_connection("default")
     try:
@@ -169,7 +168,7 @@ def portal_database(path):
 
 
 def make_database(path):
-    """Make a database with the observatory's facilities and a deployer, to be copied."""
+    """Make a database with the facilities and a deployer, to be copied."""
     from django.core.management import call_command
     from django.db import connection
 
