@@ -1,6 +1,7 @@
 """What a repository holds: exposures, collections, datasets, validity, metrics."""
 
 import fnmatch
+import json
 import math
 import platform
 from collections import Counter, defaultdict
@@ -333,5 +334,19 @@ def package_versions() -> dict[str, str]:
     for package in metadata.distributions():
         name = package.metadata["Name"].lower().replace("_", "-")
         if name in wanted or name.startswith("lsst-"):
-            found[name] = package.version
+            found[name] = _spell_version(name, package)
     return dict(sorted(found.items()))
+
+
+def _spell_version(name: str, package: metadata.Distribution) -> str:
+    """Give a version, marked where it was not installed from published files.
+
+    The portal itself is run from its checkout, as its version says.
+    """
+    origin = json.loads(package.read_text("direct_url.json") or "{}")
+    if not origin or name == "taxicab-portal":
+        return package.version
+    is_editable = origin.get("dir_info", {}).get("editable", False)
+    mark = "editable" if is_editable else "local"
+    joint = "." if "+" in package.version else "+"
+    return f"{package.version}{joint}{mark}"
