@@ -8,8 +8,7 @@ from django.db.models import QuerySet
 from django.http import FileResponse
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.decorators import action
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -82,13 +81,12 @@ class ReportViewSet(ReadOnlyModelViewSet[VerificationReport]):
         return Response(self.get_serializer(report).data, status=202)
 
     @extend_schema(
-        parameters=[OpenApiParameter("name", str, OpenApiParameter.PATH)],
+        operation_id="reports_file",
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
-    @action(detail=True, url_path="files/(?P<name>.+)")
-    def files(self, request: Request, pk: str, name: str) -> FileResponse:
+    def read_file(self, request: Request, pk: int, name: str) -> FileResponse:
         """Give one file of the report; ``manifest.json`` lists them all."""
-        path = evidence_file(self.get_object(), name.removesuffix("/"))
+        path = evidence_file(self.get_object(), name)
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         return FileResponse(path.open("rb"), content_type=kind)
 

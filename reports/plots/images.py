@@ -98,8 +98,7 @@ def plot_detector(
     """
     figure = make_figure(4.6, 3.9)
     axes = figure.add_axes((0.12, 0.115, 0.68, 0.802))
-    cmap = colormaps[colours].copy()
-    cmap.set_bad("#b9c0c7")
+    cmap = colormaps[colours].with_extremes(bad="#b9c0c7")
     drawn = axes.imshow(
         image,
         origin="lower",
