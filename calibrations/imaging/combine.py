@@ -15,8 +15,9 @@ from calibrations.imaging.statistics import clip_columns
 
 __all__ = ["Combined", "FrameStack", "combine_frames"]
 
-BLOCK_BYTES = 64 * 1024**2
-"""Size of the float64 work arrays; a handful exist at a time."""
+BLOCK_BYTES = 1024**2
+"""Size of the float64 work arrays: in the processor's cache they are four times faster
+than in memory."""
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,22 @@ def test_a_brighter_frame_with_its_scale_changes_nothing(factor, which):
     assert same.mean() > 0.99
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 6), st.integers(0, 2**32 - 1))
+def test_what_is_masked_might_as_well_not_be_there(which, seed):
+    _, frames = make_frames(n=7)
+    left_out = np.random.default_rng(seed).random(SHAPE) < 0.3
+    masks = [np.zeros(SHAPE, bool) for _ in frames]
+    masks[which] = left_out
+    spoilt = [*frames]
+    spoilt[which] = np.where(left_out, 1e6, frames[which])
+    masked = combine_frames(spoilt, masks=masks)
+    whole = combine_frames(frames)
+    without = combine_frames([f for i, f in enumerate(frames) if i != which])
+    expected = np.where(left_out, without.image, whole.image)
+    np.testing.assert_array_equal(masked.image, expected)
+
+
 def test_few_frames_take_their_error_from_the_inputs():
     _, frames = make_frames(n=3)
     planes = [np.full(SHAPE, 36.0)] * 3
