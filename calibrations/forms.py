@@ -133,11 +133,14 @@ class SelectForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not is_per_filter:
             del self.fields["physical_filter"]
+        self.fields["where"].widget.attrs["placeholder"] = (
+            f"exposure.observation_type='{calib_type}' AND "
+            "exposure.day_obs=20241109 AND exposure.seq_num IN (1..15)"
+        )
         self.fields["where"].help_text = (
-            "A Butler expression on the dimensions of exposures, for instance "
-            f"exposure.observation_type='{calib_type}' AND exposure.day_obs=20241109 "
-            "AND exposure.seq_num IN (1..15). Nothing runs yet: the exposures are "
-            "shown first."
+            "A Butler expression on exposure, detector, instrument and physical_filter: "
+            "comparisons with AND, OR, NOT, IN (…) and ranges like 1..15. Nothing runs "
+            "yet: what it finds is shown and checked first."
         )
 
 

@@ -17,7 +17,7 @@ class ReportFilterForm(forms.Form):
         required=False,
         empty_label="any",
         to_field_name="key",
-        label="construction ticket",
+        label="Construction ticket",
     )
 
     def __init__(self, *args: Any, tickets: Any, **kwargs: Any) -> None:

@@ -14,7 +14,7 @@ from reports.models import ReportStatus, VerificationReport
 from reports.services.archive import pack_report
 from reports.services.evidence import evidence_file
 from reports.services.reports import request_report
-from taxicab.core.pages import POLL_ENDED, Sheet, answer_sheet, one_page
+from taxicab.core.pages import POLL_ENDED, Sheet, answer_sheet, one_page, posted
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import check_may, readable_instruments
 from taxicab.errors import NotFoundError
@@ -53,7 +53,7 @@ def new(request: HttpRequest, key: str) -> HttpResponse:
     if ticket is None:
         raise NotFoundError(f"There is no construction ticket {key!r}: see the list.")
     check_may(request.user, Action.VERIFY, ticket.instrument)
-    form = NewReportForm(request.POST or None, ticket=ticket)
+    form = NewReportForm(posted(request), ticket=ticket)
     sheet = Sheet(
         title=f"Make a report of {key}",
         lead="Every test against its limit, the failing amplifiers, the focal plane, "

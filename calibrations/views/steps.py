@@ -25,7 +25,7 @@ from calibrations.services.selections import override_problems, request_selectio
 from calibrations.services.verification import request_verification
 from calibrations.views.tickets import find_ticket
 from taxicab.core.models import Job
-from taxicab.core.pages import POLL_ENDED, ReasonForm, Sheet, answer_sheet
+from taxicab.core.pages import POLL_ENDED, ReasonForm, Sheet, answer_sheet, posted
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import check_may, may
 from taxicab.errors import NotFoundError
@@ -37,7 +37,7 @@ def step(request: HttpRequest, key: str, calib_type: str) -> HttpResponse:
     ticket = find_ticket(request, key)
     node = _find_node(ticket, calib_type)
     form = SelectForm(
-        request.POST or None,
+        posted(request),
         calib_type=calib_type,
         is_per_filter=node.specification.is_per_filter,
     )
@@ -108,7 +108,7 @@ def override(request: HttpRequest, key: str, pk: int) -> HttpResponse:
         override_problems(found, by=request.user, **asked)
         return "You answered for these exposures."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 @require_POST
@@ -131,7 +131,7 @@ def verify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     ticket = find_ticket(request, key)
     generation = _find_generation(ticket, pk)
     check_may(request.user, Action.VERIFY, ticket.instrument)
-    form = VerifyForm(request.POST or None, generation=generation)
+    form = VerifyForm(posted(request), generation=generation)
     sheet = Sheet(
         title=f"Verify {generation.label} {generation.rerun}",
         lead=f"Tests {generation.collection} on its construction inputs "
@@ -159,7 +159,7 @@ def certify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     generation = _find_generation(ticket, pk)
     check_may(request.user, Action.CERTIFY, ticket.instrument)
     initial = {"begin_tai": suggest_begin_tai(generation)}
-    form = CertifyForm(request.POST or None, initial=initial)
+    form = CertifyForm(posted(request), initial=initial)
     sheet = Sheet(
         title=f"Certify {generation.label} {generation.rerun}?",
         submit="Certify",
@@ -210,7 +210,7 @@ def remove(request: HttpRequest, key: str, pk: int) -> HttpResponse:
         )
         return f"The removal of {generation.collection} waits for a worker."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 def _find_node(ticket: ConstructionTicket, calib_type: str) -> overview.TypeNode:

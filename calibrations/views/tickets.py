@@ -18,7 +18,14 @@ from calibrations.services import construction, overview
 from calibrations.services.checklist import checklist
 from calibrations.services.record import construction_record, render_markdown
 from taxicab.core.models import Job
-from taxicab.core.pages import POLL_ENDED, ReasonForm, Sheet, answer_sheet, one_page
+from taxicab.core.pages import (
+    POLL_ENDED,
+    ReasonForm,
+    Sheet,
+    answer_sheet,
+    one_page,
+    posted,
+)
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import check_may, may, readable_instruments
 from taxicab.core.services.subjects import events_about
@@ -50,7 +57,7 @@ def open_new(request: HttpRequest) -> HttpResponse:
     """Open a construction ticket."""
     check_may(request.user, Action.BUILD)
     form = OpenTicketForm(
-        request.POST or None,
+        posted(request),
         owner=request.user,
         instruments=readable_instruments(request.user),
     )
@@ -151,7 +158,7 @@ def code_changes(request: HttpRequest, key: str) -> HttpResponse:
         "code_review_url": found.code_review_url,
         "code_reviewer": found.code_reviewer,
     }
-    form = CodeChangesForm(request.POST or None, owner=found.owner, initial=initial)
+    form = CodeChangesForm(posted(request), owner=found.owner, initial=initial)
     sheet = Sheet(
         title=f"Declare code changes of {key}",
         lead="Hailing is refused until the reviewer records the review.",
@@ -184,7 +191,7 @@ def code_review(request: HttpRequest, key: str) -> HttpResponse:
         construction.record_code_review(found, by=request.user)
         return "Your review is recorded."
 
-    return answer_sheet(request, sheet, forms.Form(request.POST or None), act)
+    return answer_sheet(request, sheet, forms.Form(posted(request)), act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -207,7 +214,7 @@ def withdraw(request: HttpRequest, key: str) -> HttpResponse:
         construction.withdraw(found, by=request.user, why=asked["reason"])
         return f"{key} is withdrawn."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 def find_ticket(request: HttpRequest, key: str) -> ConstructionTicket:

@@ -83,4 +83,5 @@
   });
 
   dress(document);
+  one(".places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 })();

@@ -13,7 +13,7 @@ from taxicab.board.domain import PositionKind
 from taxicab.board.forms import HailForm, PositionForm, TaxicabFilterForm
 from taxicab.board.models import TaxicabStage, TaxicabTicket
 from taxicab.core.models import Repository
-from taxicab.core.pages import ReasonForm, Sheet, answer_sheet, one_page
+from taxicab.core.pages import ReasonForm, Sheet, answer_sheet, one_page, posted
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import (
     board_members,
@@ -55,7 +55,7 @@ def hail(request: HttpRequest, key: str) -> HttpResponse:
         raise NotFoundError(f"There is no construction ticket {key!r}: see the list.")
     check_may(request.user, Action.HAIL, construction.instrument)
     initial = {"report": request.GET.get("report")} if "report" in request.GET else {}
-    form = HailForm(request.POST or None, construction=construction, initial=initial)
+    form = HailForm(posted(request), construction=construction, initial=initial)
     members = [grant.user for grant in board_members(construction.instrument)]
     names = ", ".join(sorted({user.get_username() for user in members}))
     sheet = Sheet(
@@ -130,7 +130,7 @@ def adopt(request: HttpRequest, key: str) -> HttpResponse:
         services.adopt(found, by=request.user, **asked)
         return f"{key} is adopted."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -155,7 +155,7 @@ def reject(request: HttpRequest, key: str) -> HttpResponse:
         services.reject(found, by=request.user, **asked)
         return f"{key} is rejected; {construction.key} is being built again."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -179,7 +179,7 @@ def withdraw(request: HttpRequest, key: str) -> HttpResponse:
         services.withdraw(found, by=request.user, **asked)
         return f"{key} is withdrawn."
 
-    return answer_sheet(request, sheet, ReasonForm(request.POST or None), act)
+    return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
 def find_taxicab(request: HttpRequest, key: str) -> TaxicabTicket:
@@ -256,7 +256,7 @@ def _silent(found: TaxicabTicket, heard: Iterable[int]) -> list[tuple[str, bool]
 def _position_form(request: HttpRequest, found: TaxicabTicket) -> PositionForm:
     held = found.positions.filter(member=request.user).first()
     initial = {"kind": held.kind, "comment": held.comment} if held else {}
-    return PositionForm(request.POST or None, initial=initial)
+    return PositionForm(posted(request), initial=initial)
 
 
 def _targets(found: TaxicabTicket) -> str:

@@ -20,7 +20,7 @@ class JobFilterForm(forms.Form):
     repository = forms.ModelChoiceField(
         queryset=None, required=False, empty_label="any", to_field_name="pk"
     )
-    mine = forms.BooleanField(required=False, label="started by me")
+    mine = forms.BooleanField(required=False, label="Started by me")
 
     def __init__(self, *args: Any, repositories: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

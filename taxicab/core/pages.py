@@ -8,12 +8,12 @@ from django import forms
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from taxicab.errors import ForbiddenError, NotFoundError, TaxicabError
 
-__all__ = ["POLL_ENDED", "ReasonForm", "Sheet", "answer_sheet", "one_page"]
+__all__ = ["POLL_ENDED", "ReasonForm", "Sheet", "answer_sheet", "one_page", "posted"]
 
 POLL_ENDED = 286
 """The status that tells htmx to ask no more."""
@@ -78,6 +78,14 @@ def answer_sheet(
     template = "confirm.html" if sheet.consequences else sheet.template
     context = {**(extra or {}), **vars(sheet), "form": form}
     return render(request, template, context, status=status)
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """Give what was sent; nothing when the page is only looked at.
+
+    A form without fields is sent empty, and is sent all the same.
+    """
+    return request.POST if request.method == "POST" else None
 
 
 def one_page(request: HttpRequest, rows: "QuerySet[Any]") -> Page:

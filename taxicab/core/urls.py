@@ -5,6 +5,7 @@ from django.urls import path
 from taxicab.core import views
 
 urlpatterns = [
+    path("favicon.ico", views.favicon, name="favicon"),
     path("theme/", views.theme, name="theme"),
     path("jobs/", views.jobs, name="jobs"),
     path("jobs/<int:pk>/", views.job, name="job"),

@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import (
@@ -17,7 +18,7 @@ from django.views.decorators.http import (
 from taxicab.core.context import NEXT_THEME
 from taxicab.core.forms import JobFilterForm
 from taxicab.core.models import Job, Repository, RoleGrant
-from taxicab.core.pages import POLL_ENDED, Sheet, answer_sheet, one_page
+from taxicab.core.pages import POLL_ENDED, Sheet, answer_sheet, one_page, posted
 from taxicab.core.roles import PERMISSIONS, Action, Role
 from taxicab.core.services.steering import may_steer, rerun_job, stop_job
 from taxicab.core.services.subjects import (
@@ -44,6 +45,13 @@ def theme(request: HttpRequest) -> HttpResponse:
     else:
         response.delete_cookie("theme")
     return response
+
+
+@require_GET
+@login_not_required
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Send browsers that ask for the old name to the mark of the portal."""
+    return redirect(static("img/taxicab.svg"))
 
 
 @require_GET
@@ -102,7 +110,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
         stop_job(found, by=request.user)
         return f"“{found.title}” was asked to end."
 
-    return answer_sheet(request, sheet, forms.Form(request.POST or None), act)
+    return answer_sheet(request, sheet, forms.Form(posted(request)), act)
 
 
 @require_POST

@@ -10,8 +10,8 @@ from django.core.paginator import Page
 from django.http import HttpRequest
 from django.template import Context
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from taxicab.core.models import AuditEvent
 from taxicab.core.services.subjects import subject_address
@@ -58,7 +58,7 @@ def state(word: str, label: str | None = None) -> SafeString:
     look = _LOOK_OF.get(key, "unknown")
     return format_html(
         '<span class="state state-{}"><span class="mark" aria-hidden="true">{}</span>'
-        " {}</span>",
+        "{}</span>",
         look,
         _MARKS[look],
         key.replace("_", " ") if label is None else label,
@@ -115,7 +115,7 @@ def moment(value: datetime | str | None) -> SafeString | str:
     """Show a time in UTC with its age beside it."""
     when = _as_datetime(value)
     if when is None:
-        return format_html('<span class="muted">–</span>')
+        return mark_safe('<span class="muted">–</span>')
     return format_html(
         '<time class="moment" datetime="{}">{} <span class="ago">{}</span></time>',
         when.isoformat(),
@@ -133,10 +133,10 @@ def lasted(begin: datetime | None, end: datetime | None = None) -> str:
 
 
 @register.filter
-def number(value: float | None, unit: str = "") -> str:
+def number(value: float | str | None, unit: str = "") -> str:
     """Write a number with four significant digits and its unit."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "–"
+    if value in (None, "") or (isinstance(value, float) and math.isnan(value)):
+        return "–"  # a page's absent variable is an empty string
     text = f"{value:,}" if isinstance(value, int) else _significant(float(value))
     name = _UNITS.get(str(unit), str(unit) if unit not in ("", "1", None) else "")
     return f"{text} {name}".strip()
@@ -166,6 +166,12 @@ def margin(value: float | None, limit: float | None, sense: str = "<") -> str:
 def percent_of(part: float, whole: float) -> str:
     """Write a share in per cent."""
     return _percent(100 * part / whole) if whole else "–"
+
+
+@register.filter
+def breakable(path: str) -> SafeString:
+    """Let a path break after its slashes, and nowhere else."""
+    return format_html_join(mark_safe("/<wbr>"), "{}", ((p,) for p in path.split("/")))
 
 
 @register.filter

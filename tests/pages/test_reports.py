@@ -1,0 +1,75 @@
+"""Reports in the portal's design, and the files that are their evidence."""
+
+import io
+import zipfile
+
+import pytest
+
+from reports.services.evidence import keep_folder, new_folder
+from reports.services.reports import write_report
+from tests.support import board as make
+from tests.support import evidence, pages
+
+
+@pytest.fixture
+def sealed(construction, settings, tmp_path):
+    """A report with its files, of two exposures."""
+    settings.EVIDENCE_ROOT = tmp_path / "evidence"
+    exposures = evidence.EXPOSURES[:2]
+    stage = evidence.make_stage("bias", tmp_path / "fits", exposures=exposures)
+    with new_folder(construction.key) as folder:
+        facts = evidence.make_facts()
+        summary = write_report(construction, [stage], facts, folder)
+        sha256 = keep_folder(folder)
+    report = make.make_report(construction)
+    report.summary, report.sha256 = summary, sha256
+    report.save()
+    return report
+
+
+def test_a_report_shows_what_failed_and_where(sealed, observer):
+    page = pages.text_of(pages.visitor(observer).get("/reports/DM-100/1/"))
+    for word in ("NOISE", "R22_S11 C05", "DMTN-101", "not measured", "Validity"):
+        assert word in page
+    assert "/reports/DM-100/1/files/planes/bias-verdict.png" in page
+
+
+def test_files_are_handed_out_as_they_were_sealed(sealed, observer, stranger):
+    browser = pages.visitor(observer)
+    address = "/reports/DM-100/1/files"
+    answer = browser.get(f"{address}/planes/bias-verdict.png")
+    assert answer.headers["Content-Type"] == "image/png"
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert b"".join(answer.streaming_content).startswith(b"\x89PNG")
+
+    answer = browser.get(f"{address}/index.html")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+
+    for name in ("../../portal.sqlite3", "..%2f..%2fportal.sqlite3", "nothing.png"):
+        assert browser.get(f"{address}/{name}").status_code == 404
+    answer = pages.visitor(stranger).get(f"{address}/planes/bias-verdict.png")
+    assert answer.status_code == 404
+    assert pages.visitor().get(f"{address}/index.html").status_code == 302
+
+
+def test_the_folder_is_taken_away_whole(sealed, observer):
+    answer = pages.visitor(observer).get("/reports/DM-100/1/archive.zip")
+    packed = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    names = packed.namelist()
+    assert "DM-100-report-1/index.html" in names
+    assert "DM-100-report-1/manifest.json" in names
+
+
+def test_a_report_is_asked_for(construction, scientist):
+    pages.connect()
+    browser = pages.visitor(scientist)
+    page = pages.text_of(browser.get("/reports/DM-100/new/"))
+    assert "checked" in page
+    (verification,) = construction.generations.get().verifications.all()
+    sent = {"verifications": [verification.pk]}
+    answer = browser.post("/reports/DM-100/new/", sent, follow=True)
+    assert "Report 1 of DM-100 is being made." in pages.text_of(answer)
+    assert browser.get("/reports/DM-100/1/live/").status_code == 200
+    construction.reports.update(status="failed")
+    assert browser.get("/reports/DM-100/1/live/").status_code == 286
