@@ -6,6 +6,7 @@ from calibrations.services import (
     certification,
     generation,
     removal,
+    retraction,
     selections,
     verification,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "generate_calibration",
     "preview_selection",
     "remove_generation",
+    "retract_certification",
     "verify_calibration",
 ]
 
@@ -53,3 +55,10 @@ def remove_generation(job_id: int) -> None:
     """Remove a generation's run."""
     with running_job(job_id) as recorder:
         removal.remove_generation(recorder)
+
+
+@shared_task
+def retract_certification(job_id: int) -> None:
+    """Take a certification out of its ticket's chain."""
+    with running_job(job_id) as recorder:
+        retraction.retract_certification(recorder)

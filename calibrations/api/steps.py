@@ -36,6 +36,7 @@ from calibrations.models import (
 from calibrations.services.certification import request_certification
 from calibrations.services.generation import request_generation
 from calibrations.services.removal import request_removal
+from calibrations.services.retraction import request_retraction
 from calibrations.services.selections import override_problems
 from calibrations.services.verification import request_verification
 from taxicab.core.services.permissions import readable_instruments
@@ -260,7 +261,7 @@ class CertificationFilter(filters.FilterSet):
 
 
 class CertificationViewSet(ReadOnlyModelViewSet[Certification]):
-    """Validity ranges."""
+    """Validity ranges, and taking them back."""
 
     serializer_class = CertificationSerializer
     filterset_class = CertificationFilter
@@ -270,7 +271,25 @@ class CertificationViewSet(ReadOnlyModelViewSet[Certification]):
         """Find certifications of cameras that the person may read about."""
         return Certification.objects.filter(
             ticket__instrument__in=readable_instruments(self.request.user)
-        ).select_related("ticket", "created_by")
+        ).select_related(
+            "ticket__instrument",
+            "ticket__repository__facility",
+            "generation",
+            "created_by",
+        )
+
+    @extend_schema(request=WhySerializer, responses={202: JobSerializer})
+    @action(detail=True, methods=["post"])
+    def retract(self, request: Request, pk: str) -> Response:
+        """Take it out of the ticket's chain, with a reason."""
+        why = read(WhySerializer, request)["reason"]
+        job = request_retraction(
+            self.get_object(),
+            by=request.user,
+            why=why,
+            task=tasks.retract_certification,
+        )
+        return Response({"job": job.pk}, status=202)
 
 
 def _counted(verifications: "QuerySet[Verification]") -> "QuerySet[Verification]":

@@ -114,6 +114,27 @@ class ButlerGateway:
             )
         )
 
+    def decertify_calibration(
+        self,
+        collection: str,
+        dataset_type: str,
+        begin_tai: str | None,
+        end_tai: str | None = None,
+    ) -> int:
+        """Take a range back; return how many ranges the collection still has.
+
+        A range that is not there changes nothing.
+        """
+        return int(
+            self._call(
+                "decertify_calibration",
+                collection=collection,
+                dataset_type=dataset_type,
+                begin_tai=begin_tai,
+                end_tai=end_tai,
+            )
+        )
+
     def define_chain(self, chain: str, children: Sequence[str]) -> ChainChange:
         """Make a chain of exactly these children, in this order."""
         return ChainChange.load(

@@ -162,7 +162,7 @@ def _check_overlap(
 ) -> None:
     """Refuse early what the repository would refuse, naming the ranges."""
     others = generation.certifications.exclude(
-        status__in=(StepStatus.FAILED, StepStatus.CANCELLED)
+        status__in=(StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.REMOVED)
     )
     if same is not None:
         others = others.exclude(pk=same.pk)
@@ -180,7 +180,7 @@ def _check_overlap(
 
 
 def _repeat(certification: Certification, wanted: ValidityRange, by: User) -> None:
-    """Queue the same certification again; one that failed may get another end."""
+    """Queue the same certification again; one that does not hold may get an end."""
     check_not_running(certification)
     move(
         certification,

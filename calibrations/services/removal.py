@@ -91,7 +91,7 @@ def _check_removable(generation: Generation) -> None:
         raise ConflictError(f"{generation} is removed already.")
     check_not_running(generation)
     links = generation.certifications.exclude(
-        status__in=(StepStatus.FAILED, StepStatus.CANCELLED)
+        status__in=(StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.REMOVED)
     )
     if linked := sorted(set(links.values_list("collection", flat=True))):
         raise ConflictError(

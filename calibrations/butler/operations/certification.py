@@ -16,6 +16,7 @@ from taxicab.errors import InputError, NotFoundError
 __all__ = [
     "certify_calibration",
     "certify_missing",
+    "decertify_calibration",
     "make_timespan",
     "remove_run",
 ]
@@ -45,6 +46,25 @@ def certify_calibration(
         butler.collections.register(collection, CollectionType.CALIBRATION)
         certify_missing(butler, collection, refs, validity)
     return len(refs)
+
+
+def decertify_calibration(
+    session: Session,
+    collection: str,
+    dataset_type: str,
+    begin_tai: str | None,
+    end_tai: str | None,
+) -> int:
+    """Take a range back; return how many ranges the collection still has."""
+    validity = ValidityRange(
+        parse_tai(begin_tai) if begin_tai else None,
+        parse_tai(end_tai) if end_tai else None,
+    )
+    with session.writing(), session.butler(writeable=True) as butler:
+        if collection not in butler.collections.query("*"):
+            return 0
+        butler.registry.decertify(collection, dataset_type, make_timespan(validity))
+        return sum(1 for _ in _ranges(butler, [dataset_type], [collection]))
 
 
 def certify_missing(

@@ -20,6 +20,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     operation.__name__: operation
     for operation in (
         certification.certify_calibration,
+        certification.decertify_calibration,
         certification.remove_run,
         chains.define_chain,
         chains.prepend_chain,

@@ -14,7 +14,6 @@ from calibrations.models import (
     SelectionPurpose,
     SelectionStatus,
     StepStatus,
-    Verification,
 )
 from calibrations.services import generation as generations
 from calibrations.services.certification import request_certification
@@ -206,13 +205,7 @@ def test_what_may_not_run_is_refused(ticket, observer, members):
 
 def test_ranges_of_a_certification(ticket):
     bias = end(ask(ticket, select(ticket)))
-    Verification.objects.create(
-        generation=bias,
-        collection=bias.collection.replace("biasGen", "verifyBias"),
-        rerun=bias.rerun,
-        status=StepStatus.SUCCEEDED,
-        created_by=ticket.owner,
-    )
+    make.mark_verified(bias)
 
     def certify(begin, finish=""):
         return request_certification(

@@ -7,6 +7,7 @@ import pytest
 from calibrations import tasks
 from calibrations.models import StepStatus
 from calibrations.services.checklist import checklist
+from calibrations.services.generation import request_generation
 from calibrations.services.record import (
     commands_in_order,
     construction_record,
@@ -15,6 +16,8 @@ from calibrations.services.record import (
 )
 from calibrations.services.removal import request_removal
 from calibrations.services.repositories import open_gateway
+from calibrations.services.retraction import request_retraction
+from taxicab.core.models import Job
 from taxicab.core.services.jobs import requeue_job
 from taxicab.errors import ConflictError
 from tests.support import construction as make
@@ -124,10 +127,36 @@ def test_another_attempt_takes_the_next_letter_and_may_be_removed(ticket, scient
     assert first.status == StepStatus.QUEUED
     assert make.run(first, tasks.generate_calibration).status == StepStatus.FAILED
 
-    second = make.generate(ticket, chosen, scientist)
-    assert second.status == StepStatus.SUCCEEDED
+    # The next one is cancelled once a worker has it, and goes on where it stopped.
+    second = request_generation(
+        ticket, selection=chosen, by=scientist, task=tasks.generate_calibration
+    )
+    job = second.jobs.get()
+    Job.objects.filter(pk=job.pk).update(cancel_requested_by=scientist)
+    assert make.run(second, tasks.generate_calibration).status == StepStatus.CANCELLED
+    requeue_job(job, by=scientist)
+    assert make.run(second, tasks.generate_calibration).status == StepStatus.SUCCEEDED
     assert (first.rerun[-1], second.rerun[-1]) == ("a", "b")
     assert second.rerun[:8] == first.rerun[:8]
+
+    # What was certified by mistake is taken back, and then nothing links to the run.
+    make.mark_verified(second)
+    mistake = make.certify(second, scientist, begin_tai="2062-11-09")
+    job = request_retraction(
+        mistake, by=scientist, why="A slip.", task=tasks.retract_certification
+    )
+    tasks.retract_certification(job.pk)
+    mistake.refresh_from_db()
+    assert mistake.status == StepStatus.REMOVED
+    right = make.certify(second, scientist)
+    assert right.status == StepStatus.SUCCEEDED, make.tell(right)
+    gateway = open_gateway(ticket.repository, instrument="LSSTComCam")
+    rows = gateway.validity("LSSTComCam/calib/DM-47447")
+    assert [(row.begin, row.end) for row in rows] == [(make.BEGIN, None)]
+    job = request_retraction(
+        right, by=scientist, why="A trial.", task=tasks.retract_certification
+    )
+    tasks.retract_certification(job.pk)
 
     job = request_removal(
         second, by=scientist, why="A trial.", task=tasks.remove_generation
@@ -137,7 +166,6 @@ def test_another_attempt_takes_the_next_letter_and_may_be_removed(ticket, scient
     tasks.remove_generation(job.pk)
     second.refresh_from_db()
     assert (second.status, second.datasets) == (StepStatus.REMOVED, {})
-    gateway = open_gateway(ticket.repository, instrument="LSSTComCam")
     assert gateway.collections(second.collection) == []
 
     # Its letter is used up, in the Butler and here.
