@@ -93,7 +93,7 @@ class Site:
         return {
             str(path.relative_to(self.repository)): sha256(path)
             for path in sorted(root.rglob("*"))
-            if path.is_file() and ".sqlite3" not in path.name
+            if path.is_file() and not is_bookkeeping(path)
         }
 
     def products(self, run, types=("bias", "tinyCount")):
@@ -103,6 +103,11 @@ class Site:
             (d.type, d.data_id.get("detector")): (d.uuid, sha256(Path(d.path)))
             for d in found
         }
+
+
+def is_bookkeeping(path):
+    """Whether a file is the registry's or the lock's: its bytes change by reading."""
+    return ".sqlite3" in path.name or path.name.startswith(".taxicab")
 
 
 def sha256(path):

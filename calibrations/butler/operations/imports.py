@@ -64,11 +64,13 @@ def import_collection(
             f"{source} is not an export: it has no {EXPORT_NAME}. Transfer it first."
         )
     hashes = _read_manifest(source, manifest)
+    listing = (source / EXPORT_NAME).read_text()
+    with session.butler() as butler:
+        backend = YamlRepoImportBackend(io.StringIO(listing), butler)
+        _check_files(source, hashes, _list_items(backend, source))
     with session.writing(), session.butler(writeable=True) as butler:
-        stream = io.StringIO((source / EXPORT_NAME).read_text())
-        backend = YamlRepoImportBackend(stream, butler)
+        backend = YamlRepoImportBackend(io.StringIO(listing), butler)
         items = _list_items(backend, source)
-        _check_files(source, hashes, items)
         butler._datastore.emptyTrash()
         backend.register()
         _insert_dimensions(butler, backend)
