@@ -10,10 +10,11 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.generics import ListAPIView
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.viewsets import ReadOnlyModelViewSet
+from rest_framework.viewsets import GenericViewSet
 
 from distribution import tasks
 from distribution.api.serializers import (
@@ -53,7 +54,7 @@ class DeploymentFilter(filters.FilterSet):
         fields = ("stage", "instrument")
 
 
-class DeploymentViewSet(ReadOnlyModelViewSet[DeploymentTicket]):
+class DeploymentViewSet(ListModelMixin, GenericViewSet[DeploymentTicket]):
     """Deployment tickets: their targets, the steps at each, and the verbs."""
 
     serializer_class = DeploymentSerializer
@@ -78,15 +79,12 @@ class DeploymentViewSet(ReadOnlyModelViewSet[DeploymentTicket]):
         parameters=[IF_NONE_MATCH],
         responses={200: DeploymentSerializer, 304: OpenApiResponse(description="")},
     )
-    def retrieve(
-        self, request: Request, *args: Any, **kwargs: Any
-    ) -> Response | HttpResponse:
+    def retrieve(self, request: Request, key: str) -> Response | HttpResponse:
         """Give one deployment; its ETag is its key and revision.
 
         An answer of 304 reads the revision alone. The revision is read before the
         rest, so that an ETag is never younger than what it stands for.
         """
-        key = self.kwargs["key"]
         readable = DeploymentTicket.objects.readable_by(request.user).filter(key=key)
         revision = readable.values_list("revision", flat=True).first()
         if revision is None:
@@ -223,9 +221,11 @@ class TrackingView(ListAPIView[TaxicabTicket]):
         """Tickets of cameras that the person may read about."""
         return tracking.tracked_tickets(self.request.user)
 
-    def paginate_queryset(self, queryset: "QuerySet[TaxicabTicket]") -> list[Any]:
-        """Build the rows of one page alone."""
-        return tracking.build_rows(super().paginate_queryset(queryset) or [])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Give one page of the table, building its rows alone."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        rows = self.get_serializer(tracking.build_rows(page or []), many=True)
+        return self.get_paginated_response(rows.data)
 
 
 def _unknown_deployment(

@@ -3,7 +3,7 @@
 from typing import ClassVar, Self
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 
 from distribution.domain import (
@@ -20,8 +20,10 @@ from taxicab.core.roles import Action, roles_that_may
 class DeploymentTicketQuerySet(models.QuerySet["DeploymentTicket"]):
     """Named reads of deployment tickets."""
 
-    def readable_by(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+    def readable_by(self, user: User | AnonymousUser) -> Self:
         """Deployments of instruments that somebody may read about; one query."""
+        if not user.is_authenticated:
+            return self.none()
         grants = RoleGrant.objects.filter(
             models.Q(instrument=None)
             | models.Q(instrument=models.OuterRef("taxicab__construction__instrument")),

@@ -1,7 +1,7 @@
 """What people do with a deployment ticket: file, start, skip, run again, roll back."""
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
@@ -46,7 +46,7 @@ __all__ = [
 
 @transaction.atomic
 def file_deployment(
-    taxicab: TaxicabTicket, *, key: str, by: AbstractBaseUser, url: str = ""
+    taxicab: TaxicabTicket, *, key: str, by: User, url: str = ""
 ) -> DeploymentTicket:
     """File the deployment ticket of a hailed or adopted set, with its plan.
 
@@ -126,7 +126,7 @@ def _known_repositories(instrument: Instrument) -> list[TargetRepository]:
 
 @transaction.atomic
 def start_deployment(
-    deployment: DeploymentTicket, *, by: AbstractBaseUser, task: Task
+    deployment: DeploymentTicket, *, by: User, task: Task
 ) -> DeploymentTicket:
     """Begin at every repository that is not skipped; only after adoption."""
     taxicab = deployment.taxicab
@@ -166,7 +166,7 @@ def start_deployment(
 
 @transaction.atomic
 def withdraw_deployment(
-    deployment: DeploymentTicket, *, by: AbstractBaseUser, why: str
+    deployment: DeploymentTicket, *, by: User, why: str
 ) -> DeploymentTicket:
     """Give a ticket up that was not started."""
     check_may(by, Action.DEPLOY, deployment.taxicab.construction.instrument)
@@ -187,9 +187,7 @@ def withdraw_deployment(
 
 
 @transaction.atomic
-def skip_target(
-    target: DeploymentTarget, *, reason: str, by: AbstractBaseUser
-) -> DeploymentTarget:
+def skip_target(target: DeploymentTarget, *, reason: str, by: User) -> DeploymentTarget:
     """Leave a repository out, and say why."""
     deployment = target.deployment
     check_may(by, Action.SKIP_REPOSITORY, deployment.taxicab.construction.instrument)
@@ -214,7 +212,7 @@ def skip_target(
 
 @transaction.atomic
 def include_target(
-    target: DeploymentTarget, *, by: AbstractBaseUser, task: Task
+    target: DeploymentTarget, *, by: User, task: Task
 ) -> DeploymentTarget:
     """Take a skipped repository in again; a started deployment goes on there."""
     deployment = target.deployment
@@ -231,9 +229,7 @@ def include_target(
 
 
 @transaction.atomic
-def run_step_again(
-    step: DeploymentStep, *, by: AbstractBaseUser | None, task: Task
-) -> Job:
+def run_step_again(step: DeploymentStep, *, by: User | None, task: Task) -> Job:
     """Run a step, done or not: it harms nothing, and what follows goes on after it.
 
     A step that is queued is handed over anew, because a worker may have died between
@@ -277,9 +273,7 @@ def _check_may_run(step: DeploymentStep) -> None:
 
 
 @transaction.atomic
-def roll_back(
-    target: DeploymentTarget, *, reason: str, by: AbstractBaseUser, task: Task
-) -> Job:
+def roll_back(target: DeploymentTarget, *, reason: str, by: User, task: Task) -> Job:
     """Ask for a ticket's chain to be taken out of the default chain of a repository.
 
     The datasets stay where they are, tagged where they were tagged; prepending again

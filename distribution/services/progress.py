@@ -8,7 +8,7 @@ each other and each sees what the other left, on PostgreSQL as on SQLite.
 from typing import Any
 
 from celery import Task, current_app
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -52,9 +52,7 @@ def raise_revision(deployment: DeploymentTicket) -> None:
 
 
 @transaction.atomic
-def enqueue_step(
-    step: DeploymentStep, *, by: AbstractBaseUser | None, task: Task
-) -> Job:
+def enqueue_step(step: DeploymentStep, *, by: User | None, task: Task) -> Job:
     """Hand a step to the queue of the repository that takes it."""
     target = step.target
     deployment = target.deployment
@@ -84,7 +82,7 @@ def enqueue_step(
 
 
 def enqueue_next_step(
-    target: DeploymentTarget, *, by: AbstractBaseUser | None, task: Task
+    target: DeploymentTarget, *, by: User | None, task: Task
 ) -> Job | None:
     """Hand over the first step that is not done, unless one is under way."""
     steps = list(target.steps.all())
@@ -96,7 +94,7 @@ def set_step(
     step: DeploymentStep,
     status: DeploymentStepStatus,
     *,
-    by: AbstractBaseUser | None,
+    by: User | None,
     **changes: Any,
 ) -> None:
     """Move a step and record it, with the repository's name."""
@@ -114,7 +112,7 @@ def set_step(
     )
 
 
-def settle_target(target: DeploymentTarget, *, by: AbstractBaseUser | None) -> None:
+def settle_target(target: DeploymentTarget, *, by: User | None) -> None:
     """Let a target's status follow its steps, and the ticket its targets."""
     statuses = target.steps.values_list("status", flat=True)
     status = find_target_status([DeploymentStepStatus(s) for s in statuses])
@@ -128,7 +126,7 @@ def set_target(
     target: DeploymentTarget,
     status: TargetStatus,
     *,
-    by: AbstractBaseUser | None,
+    by: User | None,
     why: str = "",
     **changes: Any,
 ) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from celery import Task
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from calibrations.services.repositories import open_gateway
 from distribution.models import RepositorySnapshot
@@ -27,7 +27,7 @@ def find_snapshot(
 
 
 def request_snapshot(
-    repository: Repository, *, instrument: Instrument, by: AbstractBaseUser, task: Task
+    repository: Repository, *, instrument: Instrument, by: User, task: Task
 ) -> Job:
     """Ask a repository's workers to look what its default chain holds."""
     check_may(by, Action.READ, instrument)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
 from distribution.models import DeploymentTicket, TargetStatus
@@ -67,7 +67,7 @@ def tracked_repositories() -> list[Repository]:
 
 
 def tracked_tickets(
-    user: AbstractBaseUser | AnonymousUser,
+    user: User | AnonymousUser,
 ) -> "QuerySet[TaxicabTicket]":
     """Find the rows somebody may read, newest first, with all that they show."""
     return (
@@ -80,7 +80,7 @@ def tracked_tickets(
     )
 
 
-def tracking_rows(user: AbstractBaseUser | AnonymousUser) -> list[TrackingRow]:
+def tracking_rows(user: User | AnonymousUser) -> list[TrackingRow]:
     """Build the whole table in a handful of queries, however long it is."""
     return build_rows(tracked_tickets(user))
 
