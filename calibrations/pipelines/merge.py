@@ -16,15 +16,17 @@ from lsst.pipe.base import (
     InputQuantizedConnection,
     OutputQuantizedConnection,
     PipelineTask,
-    PipelineTaskConfig,
-    PipelineTaskConnections,
     QuantumContext,
     Struct,
-    connectionTypes,
 )
 
 from calibrations.domain.cameras import camera
 from calibrations.domain.criteria import evaluate_all, succeeded
+from calibrations.pipelines.merge_configs import (
+    MergeExposureConfig,
+    MergeFilterRunConfig,
+    MergeRunConfig,
+)
 from calibrations.pipelines.tables import (
     failures,
     outcome_row,
@@ -34,178 +36,7 @@ from calibrations.pipelines.tables import (
 )
 from calibrations.pipelines.verify import verdicts
 
-__all__ = [
-    "MergeExposureConfig",
-    "MergeExposureTask",
-    "MergeFilterRunConfig",
-    "MergeFilterRunTask",
-    "MergeRunConfig",
-    "MergeRunTask",
-]
-
-DETECTOR = ("instrument", "exposure", "detector")
-EXPOSURE = ("instrument", "exposure")
-RUN = ("instrument",)
-FILTER_RUN = ("instrument", "physical_filter")
-STAGE = {"stage": "Bias"}
-
-
-class MergeExposureConnections(
-    PipelineTaskConnections, dimensions=EXPOSURE, defaultTemplates=STAGE
-):
-    """Detectors in, the exposure out."""
-
-    inputResults = connectionTypes.Input(
-        name="verify{stage}DetResults",
-        doc="Results of one detector.",
-        storageClass="ArrowAstropy",
-        dimensions=DETECTOR,
-        multiple=True,
-    )
-    inputTests = connectionTypes.Input(
-        name="verify{stage}DetTests",
-        doc="Tests of one detector.",
-        storageClass="ArrowAstropy",
-        dimensions=DETECTOR,
-        multiple=True,
-    )
-    inputMatrix = connectionTypes.Input(
-        name="verify{stage}DetMatrix",
-        doc="Correlation of the amplifiers of one detector.",
-        storageClass="ArrowAstropy",
-        dimensions=DETECTOR,
-        multiple=True,
-    )
-    stats = connectionTypes.Output(
-        name="verify{stage}ExpStats",
-        doc="Success and failures, by detector.",
-        storageClass="StructuredDataDict",
-        dimensions=EXPOSURE,
-    )
-    results = connectionTypes.Output(
-        name="verify{stage}ExpResults",
-        doc="Results of all detectors.",
-        storageClass="ArrowAstropy",
-        dimensions=EXPOSURE,
-    )
-    tests = connectionTypes.Output(
-        name="verify{stage}ExpTests",
-        doc="Tests of all detectors and of the exposure.",
-        storageClass="ArrowAstropy",
-        dimensions=EXPOSURE,
-    )
-    matrix = connectionTypes.Output(
-        name="verify{stage}ExpMatrix",
-        doc="Correlation of amplifiers, all detectors.",
-        storageClass="ArrowAstropy",
-        dimensions=EXPOSURE,
-    )
-
-    def __init__(self, *, config: Any = None) -> None:
-        drop_matrix(self, config)
-
-
-class MergeRunConnections(
-    PipelineTaskConnections, dimensions=RUN, defaultTemplates=STAGE
-):
-    """Exposures in, the run out."""
-
-    inputResults = connectionTypes.Input(
-        name="verify{stage}ExpResults",
-        doc="Results of one exposure.",
-        storageClass="ArrowAstropy",
-        dimensions=EXPOSURE,
-        multiple=True,
-    )
-    inputTests = connectionTypes.Input(
-        name="verify{stage}ExpTests",
-        doc="Tests of one exposure.",
-        storageClass="ArrowAstropy",
-        dimensions=EXPOSURE,
-        multiple=True,
-    )
-    inputMatrix = connectionTypes.Input(
-        name="verify{stage}ExpMatrix",
-        doc="Correlation of amplifiers of one exposure.",
-        storageClass="ArrowAstropy",
-        dimensions=EXPOSURE,
-        multiple=True,
-    )
-    stats = connectionTypes.Output(
-        name="verify{stage}Stats",
-        doc="Success and failures, by exposure.",
-        storageClass="StructuredDataDict",
-        dimensions=RUN,
-    )
-    results = connectionTypes.Output(
-        name="verify{stage}Results",
-        doc="Results of all exposures.",
-        storageClass="ArrowAstropy",
-        dimensions=RUN,
-    )
-    tests = connectionTypes.Output(
-        name="verify{stage}Tests",
-        doc="Every test of the run, with value and limit.",
-        storageClass="ArrowAstropy",
-        dimensions=RUN,
-    )
-    matrix = connectionTypes.Output(
-        name="verify{stage}Matrix",
-        doc="Correlation of amplifiers, all exposures.",
-        storageClass="ArrowAstropy",
-        dimensions=RUN,
-    )
-
-    def __init__(self, *, config: Any = None) -> None:
-        drop_matrix(self, config)
-
-
-class MergeFilterRunConnections(
-    MergeRunConnections, dimensions=FILTER_RUN, defaultTemplates=STAGE
-):
-    """As `MergeRunConnections`, for each filter."""
-
-    stats = connectionTypes.Output(
-        name="verify{stage}Stats",
-        doc="Success and failures, by exposure.",
-        storageClass="StructuredDataDict",
-        dimensions=FILTER_RUN,
-    )
-    results = connectionTypes.Output(
-        name="verify{stage}Results",
-        doc="Results of all exposures.",
-        storageClass="ArrowAstropy",
-        dimensions=FILTER_RUN,
-    )
-    tests = connectionTypes.Output(
-        name="verify{stage}Tests",
-        doc="Every test of the run, with value and limit.",
-        storageClass="ArrowAstropy",
-        dimensions=FILTER_RUN,
-    )
-
-
-def drop_matrix(connections: PipelineTaskConnections, config: Any) -> None:
-    """Only biases have a matrix."""
-    if config.connections.stage != "Bias":
-        del connections.inputMatrix
-        del connections.matrix
-
-
-class MergeExposureConfig(
-    PipelineTaskConfig, pipelineConnections=MergeExposureConnections
-):
-    """Configuration of `MergeExposureTask`."""
-
-
-class MergeRunConfig(PipelineTaskConfig, pipelineConnections=MergeRunConnections):
-    """Configuration of `MergeRunTask`."""
-
-
-class MergeFilterRunConfig(
-    PipelineTaskConfig, pipelineConnections=MergeFilterRunConnections
-):
-    """Configuration of `MergeFilterRunTask`."""
+__all__ = ["MergeExposureTask", "MergeFilterRunTask", "MergeRunTask"]
 
 
 class MergeTask(PipelineTask):
