@@ -127,16 +127,17 @@ def hash_file(path: Path) -> str:
 
 
 def seal_folder(folder: Path) -> Manifest:
-    """Write the manifest of a folder, readable by everyone."""
+    """Write the manifest of a folder, readable by everyone, whole or not at all."""
     files = {
         str(path.relative_to(folder)): FileEntry(path.stat().st_size, hash_file(path))
         for path in _files(folder)
         if path != folder / MANIFEST_NAME
     }
     manifest = Manifest(dict(sorted(files.items())))
-    target = folder / MANIFEST_NAME
-    target.write_bytes(manifest.content)
-    target.chmod(0o644)
+    draft = folder / f"{MANIFEST_NAME}.part"
+    draft.write_bytes(manifest.content)
+    draft.chmod(0o644)
+    draft.replace(folder / MANIFEST_NAME)
     return manifest
 
 

@@ -98,7 +98,14 @@ def _plan_targets(deployment: DeploymentTicket) -> None:
     instrument = deployment.taxicab.construction.instrument
     planned = plan_deployment(_known_repositories(instrument))
     unplanned = deployment.targets.exclude(repository__in=[p.pk for p in planned])
-    unplanned.exclude(status=TargetStatus.SKIPPED).delete()
+    for target in unplanned.exclude(status=TargetStatus.SKIPPED):
+        record(
+            by=None,
+            subject=subject_of(deployment),
+            action="left out of the plan",
+            why=f"{target.repository} is no longer connected or lost the camera.",
+        )
+        target.delete()
     for plan in planned:
         target, is_new = deployment.targets.get_or_create(
             repository_id=plan.pk, defaults={"is_origin": plan.is_origin}
@@ -175,8 +182,8 @@ def withdraw_deployment(
             f"{deployment.key} is {deployment.stage}: only a ticket that was not "
             "started can be withdrawn; a repository can be rolled back."
         )
-    raise_revision(deployment)
-    return move(
+    # The move first: it names the stage that was just looked at.
+    move(
         deployment,
         field="stage",
         to=DeploymentStage.WITHDRAWN,
@@ -184,6 +191,8 @@ def withdraw_deployment(
         subject=subject_of(deployment),
         why=why,
     )
+    raise_revision(deployment)
+    return deployment
 
 
 @transaction.atomic

@@ -50,7 +50,7 @@ def seal_export(
     """Export a ticket's chain and seal it, unless that was done already.
 
     The targets of one deployment share the export: the first makes it, the others
-    find it. It appears under its name complete, or not at all.
+    find it. Its manifest comes last: a folder without one is made anew.
     """
     folder = sealed_folder(deployment)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,10 +92,12 @@ def _find_sealed(
 
 
 def _export(gateway: ButlerGateway, chain: str, folder: Path) -> Manifest:
-    draft = folder.with_name(f".{folder.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    gateway.export_collection(chain, str(draft))
-    if unreadable := find_unreadable(draft):
+    """Export anew; without its manifest a folder is nobody's export yet."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    gateway.export_collection(chain, str(folder))
+    # Folders are ours; the files' modes are the repository's own, and go with them.
+    if unreadable := find_unreadable(folder):
         named = ", ".join(unreadable[:5])
         raise UnreadableExportError(
             f"{len(unreadable)} files of the export are not world-readable, so that "
@@ -103,11 +105,7 @@ def _export(gateway: ButlerGateway, chain: str, folder: Path) -> Manifest:
             f"in {gateway.settings.root}, then export again.",
             files=unreadable,
         )
-    manifest = seal_folder(draft)
-    if folder.exists():
-        shutil.rmtree(folder)
-    draft.rename(folder)
-    return manifest
+    return seal_folder(folder)
 
 
 @transaction.atomic

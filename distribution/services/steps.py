@@ -5,6 +5,7 @@ of another site came in the sealed export. Every step may be run again: it finds
 was done and does the rest.
 """
 
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -147,7 +148,7 @@ def _transfer(work: Work) -> Outcome:
         )
         recorder.add_commands([line])
         return Outcome("The transport command ended well.", {"command": line})
-    recorder.add_commands([f"cp -r {source}/. {destination}"])
+    recorder.add_commands([shlex.join(["cp", "-r", f"{source}/.", str(destination)])])
     copied = copy_sealed(
         source,
         destination,
@@ -266,8 +267,10 @@ def put_back(recorder: JobRecorder) -> None:
 def _plan_again(target: DeploymentTarget, job: Job) -> None:
     """Let what depends on the chain be done again, when somebody asks for it."""
     raise_revision(target.deployment)
-    changed = target.steps.filter(kind__in=(StepKind.PREPEND, StepKind.SELF_REVIEW))
-    for step in changed.exclude(status=DeploymentStepStatus.PLANNED):
+    undone = target.steps.filter(kind__in=(StepKind.PREPEND, StepKind.SELF_REVIEW))
+    # One that somebody asked for meanwhile comes after this, and stays.
+    moving = (DeploymentStepStatus.QUEUED, DeploymentStepStatus.RUNNING)
+    for step in undone.exclude(status__in=(DeploymentStepStatus.PLANNED, *moving)):
         set_step(
             step,
             DeploymentStepStatus.PLANNED,
