@@ -167,11 +167,11 @@ class _Process:
             self.child.stdin.flush()
         answer: Event | None = None
         with selectors.DefaultSelector() as selector:
-            for stream in self.buffers:
-                selector.register(stream, selectors.EVENT_READ)
+            for source in self.buffers:
+                selector.register(source, selectors.EVENT_READ)
             while answer is None and selector.get_map():
                 for key, _ in selector.select(POLL_S):
-                    stream = key.fileobj
+                    stream: Any = key.fileobj
                     lines = self._read(stream)
                     if lines is None:
                         selector.unregister(stream)

@@ -6,6 +6,7 @@ Success is judged by the datasets that exist against those that the graph expect
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,7 @@ from calibrations.butler.operations.graphs import (
     date_overrides,
     load_or_build,
 )
-from calibrations.butler.operations.quanta import Progress, execute
+from calibrations.butler.operations.quanta import Progress, execute, open_pool
 from calibrations.butler.operations.session import Session
 from calibrations.butler.operations.stored import State, clear, examine
 from calibrations.butler.records import (
@@ -52,10 +53,15 @@ def run_request(session: Session, request: PipelineRequest) -> PipelineOutcome:
     graph = saved.read()
     by_task = {label: len(quanta) for label, quanta in graph.quanta_by_task.items()}
     session.emit("graph", quanta=len(graph), by_task=by_task, resumed=saved.is_resumed)
-    with session.butler(
-        writeable=True, collections=request.inputs, run=request.run
-    ) as butler:
-        return _Execution(session, request, saved, graph, butler).run()
+    processes = min(request.processes or session.settings.processes, len(graph))
+    root = session.settings.root
+    with (
+        open_pool(processes, root, request.run, str(saved.path)) as pool,
+        session.butler(
+            writeable=True, collections=request.inputs, run=request.run
+        ) as butler,
+    ):
+        return _Execution(session, request, saved, graph, butler, pool).run()
 
 
 class _Execution:
@@ -68,12 +74,14 @@ class _Execution:
         saved: SavedGraph,
         graph: PredictedQuantumGraph,
         butler: Butler,
+        pool: ProcessPoolExecutor | None,
     ) -> None:
         self.session = session
         self.request = request
         self.saved = saved
         self.graph = graph
         self.butler = butler
+        self.pool = pool
         self.quanta = graph.build_execution_quanta()
         self.progress = Progress(graph, session.emit, len(graph))
 
@@ -83,15 +91,7 @@ class _Execution:
         )
         self._write_init_outputs()
         todo = self._find_todo()
-        execute(
-            self.butler,
-            self.graph,
-            str(self.saved.path),
-            todo,
-            self.progress,
-            root=self.session.settings.root,
-            processes=self.request.processes or self.session.settings.processes,
-        )
+        execute(self.butler, self.graph, todo, self.progress, self.pool)
         outcome = self._describe(len(todo))
         self._judge(outcome)
         self.session.emit("end", done=self.progress.done, total=self.progress.total)

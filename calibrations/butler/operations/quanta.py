@@ -1,12 +1,18 @@
 """Execute the quanta of a graph, in this process or in a few beside it."""
 
+import functools
+import logging
 import multiprocessing
+import os
+import signal
+import sys
 import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +24,7 @@ from lsst.utils.threads import disable_implicit_threading
 
 from calibrations.butler.lifetime import die_with_parent
 
-__all__ = ["Progress", "Result", "execute"]
+__all__ = ["Progress", "Result", "execute", "open_pool"]
 
 
 @dataclass(frozen=True)
@@ -87,29 +93,43 @@ class Progress:
 def execute(
     butler: Butler,
     graph: PredictedQuantumGraph,
-    graph_path: str,
     todo: Iterable[uuid.UUID],
     progress: Progress,
-    *,
-    root: str,
-    processes: int,
+    pool: ProcessPoolExecutor | None,
 ) -> None:
     """Run quanta so that each comes after those it needs."""
     order = graph.quantum_only_xgraph
-    todo = [q for q in networkx.topological_sort(order) if q in set(todo)]
-    if processes <= 1 or len(todo) <= 1:
+    wanted = set(todo)
+    ordered = [q for q in networkx.topological_sort(order) if q in wanted]
+    if pool is not None:
+        _walk(order, ordered, progress, _Pooled(pool).run)
+    else:
         runner = _Runner(butler, graph)
-        _walk(order, todo, progress, lambda ready: _one_by_one(runner, ready))
+        _walk(order, ordered, progress, lambda ready: _one_by_one(runner, ready))
+
+
+@contextmanager
+def open_pool(
+    processes: int, root: str, run: str, graph_path: str
+) -> Iterator[ProcessPoolExecutor | None]:
+    """Fork processes for quanta; none where one process is enough.
+
+    To be called while no Butler is open: a fork would share its connection. Forks have
+    the middleware imported already, which a fresh process takes seconds for.
+    """
+    if processes <= 1:
+        yield None
         return
     pool = ProcessPoolExecutor(
-        min(processes, len(todo)),
-        # A forked process would share the database's connection.
-        mp_context=multiprocessing.get_context("spawn"),
+        processes,
+        mp_context=multiprocessing.get_context("fork"),
         initializer=_begin_worker,
-        initargs=(multiprocessing.current_process().pid, root, butler.run, graph_path),
+        initargs=(os.getpid(), root, run, graph_path),
     )
     try:
-        _walk(order, todo, progress, _Pooled(pool).run)
+        # The first task has all processes forked, here and now.
+        pool.submit(os.getpid).result()
+        yield pool
     finally:
         for process in list((pool._processes or {}).values()):
             process.terminate()
@@ -178,21 +198,30 @@ def _one_by_one(runner: _Runner, ready: list[uuid.UUID]) -> Iterator[Result]:
         yield runner.run(quantum)
 
 
-_worker: _Runner | None = None
-"""Of a pool's process: made once, since reading a graph takes time."""
+_open_worker: Callable[[], _Runner] | None = None
+"""Of a pool's process: makes its runner with the first quantum, and keeps it."""
 
 
 def _begin_worker(parent: int, root: str, run: str, graph_path: str) -> None:
-    global _worker
+    global _open_worker
     die_with_parent(parent)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Events are the parent's to send.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
     disable_implicit_threading()
-    butler = Butler.from_config(root, writeable=True, run=run)
-    _worker = _Runner(butler, PredictedQuantumGraph.read_execution_quanta(graph_path))
+
+    @functools.cache
+    def open_worker() -> _Runner:
+        butler = Butler.from_config(root, writeable=True, run=run)
+        graph = PredictedQuantumGraph.read_execution_quanta(graph_path)
+        return _Runner(butler, graph)
+
+    _open_worker = open_worker
 
 
 def _run_in_worker(quantum: uuid.UUID) -> Result:
-    assert _worker is not None, "the initializer made it"
-    return _worker.run(quantum)
+    assert _open_worker is not None, "the initializer made it"
+    return _open_worker().run(quantum)
 
 
 class _Pooled:
