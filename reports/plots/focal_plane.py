@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
@@ -88,12 +90,7 @@ def plot_metric_plane(
     figure, axes = _plane(outlines, title)
     low, high = _limits([values[c.place] for c in cells if c.place in values])
     norm, cmap = Normalize(low, high), colormaps["cividis"]
-    for cell in cells:
-        value = values.get(cell.place)
-        if value is None:
-            _hatch(axes, cell)
-        else:
-            _fill(axes, cell, cmap(norm(value)))
+    _fill(axes, cells, {place: cmap(norm(value)) for place, value in values.items()})
     for cell in cells:
         if cell.place in failing:
             _frame(axes, cell)
@@ -112,14 +109,11 @@ def plot_verdict_plane(
 ) -> Figure:
     """Colour and mark each amplifier by what the tests say of it."""
     figure, axes = _plane(outlines, title)
+    _fill(axes, cells, {place: _VERDICT_COLOURS[v] for place, v in verdicts.items()})
     for cell in cells:
         verdict = verdicts.get(cell.place)
-        if verdict is None:
-            _hatch(axes, cell)
-            continue
-        _fill(axes, cell, _VERDICT_COLOURS[verdict])
-        if mark := _VERDICT_MARKS.get(verdict):
-            _write(axes, cell, mark)
+        if verdict is not None and verdict in _VERDICT_MARKS:
+            _write(axes, cell, _VERDICT_MARKS[verdict])
     _outline(axes, outlines)
     patches = [
         Patch(facecolor=colour, label=f"{_VERDICT_MARKS.get(verdict, '')} {verdict}")
@@ -139,8 +133,7 @@ def _plane(outlines: Sequence[Outline], title: str) -> tuple[Figure, Axes]:
     axes.set_ylim(y0 - MARGIN_MM, y1 + MARGIN_MM)
     axes.set_xlabel("x (mm)", color=INK, fontsize=9)
     axes.set_ylabel("y (mm)", color=INK, fontsize=9)
-    axes.set_title(title, color=INK, fontsize=11, loc="left", fontweight="bold")
-    quiet_axes(axes)
+    quiet_axes(axes, title)
     return figure, axes
 
 
@@ -153,19 +146,26 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
     return float(low) - 0.5, float(high) + 0.5
 
 
-def _rectangle(cell: Cell | Outline, **style: object) -> Rectangle:
+def _rectangle(cell: Cell | Outline, **style: Any) -> Rectangle:
     width, height = cell.x1 - cell.x0, cell.y1 - cell.y0
-    return Rectangle((cell.x0, cell.y0), width, height, **style)  # type: ignore[arg-type]
+    return Rectangle((cell.x0, cell.y0), width, height, **style)
 
 
-def _fill(axes: Axes, cell: Cell, colour: object) -> None:
-    axes.add_patch(_rectangle(cell, facecolor=colour, edgecolor="white", linewidth=0.4))
-
-
-def _hatch(axes: Axes, cell: Cell) -> None:
-    axes.add_patch(
-        _rectangle(cell, facecolor="white", edgecolor=GREY, hatch=HATCH, linewidth=0.0)
+def _fill(axes: Axes, cells: Sequence[Cell], colours: Mapping[Place, Any]) -> None:
+    """Fill the cells that have a colour, all at once; hatch the others."""
+    filled = [cell for cell in cells if cell.place in colours]
+    axes.add_collection(
+        PatchCollection(
+            [_rectangle(cell) for cell in filled],
+            facecolors=[colours[cell.place] for cell in filled],
+            edgecolors="white",
+            linewidths=0.4,
+        )
     )
+    style = {"facecolor": "white", "edgecolor": GREY, "hatch": HATCH, "linewidth": 0.0}
+    for cell in cells:
+        if cell.place not in colours:
+            axes.add_patch(_rectangle(cell, **style))
 
 
 def _frame(axes: Axes, cell: Cell) -> None:

@@ -113,7 +113,6 @@ def plot_detector(
     axes.set_box_aspect(1)
     axes.set_xlabel("x (pixel)", color=INK, fontsize=8)
     axes.set_ylabel("y (pixel)", color=INK, fontsize=8)
-    axes.set_title(title, color=INK, fontsize=9, loc="left", fontweight="bold")
-    quiet_axes(axes)
+    quiet_axes(axes, title)
     add_colour_bar(figure, drawn, (0.825, 0.115, 0.03, 0.802), label)
     return figure

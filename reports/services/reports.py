@@ -1,5 +1,6 @@
 """Asking for a verification report and building it."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
+from calibrations.domain.names import parse_name
 from calibrations.models import (
     ConstructionTicket,
     Generation,
@@ -76,7 +78,7 @@ def request_report(
             f"A report of {ticket.key} needs a generation or a verification run, and "
             "none was named. Generate and verify something first."
         )
-    _plan(made, tests)  # refuses names that are of something else
+    _check_collections(ticket, made, tests)
     return _open_report(ticket, made, tests, by, task)
 
 
@@ -96,6 +98,7 @@ def build_report(recorder: JobRecorder) -> None:
     ticket = report.ticket
     gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
     plans = _plan(report.generation_collections, report.verification_collections)
+    recorder.add_commands([_command(report, gateway.settings.root)])
     recorder.say("Reading the results and finding the images.")
     stages = gather_stages(gateway, plans)
     facts = build_record(ticket, plans, gateway)
@@ -232,6 +235,27 @@ def _plan(generations: Sequence[str], verifications: Sequence[str]) -> list[Stag
         )
     )
     return plan_stages(generations, verifications, verified=verified)
+
+
+def _check_collections(
+    ticket: ConstructionTicket, generations: Sequence[str], verifications: Sequence[str]
+) -> None:
+    """Refuse runs of another camera, and what is no run of either kind."""
+    _plan(generations, verifications)
+    for name in (*generations, *verifications):
+        camera = parse_name(name).instrument
+        if camera != ticket.instrument_id:
+            raise InputError(
+                f"{name} is of {camera}; {ticket.key} is about {ticket.instrument_id}.",
+                collection=name,
+            )
+
+
+def _command(report: VerificationReport, root: str) -> str:
+    """Spell what Rubin's own tool would be asked: verification runs come first."""
+    names = [*report.verification_collections, *report.generation_collections]
+    words = ["cpv_report.py", "-r", root, "-O", "report"]
+    return shlex.join([*words, *(word for name in names for word in ("-c", name))])
 
 
 def _names(rows: Iterable[Generation | Verification | str]) -> list[str]:

@@ -45,6 +45,10 @@ def test_a_set_is_reported(build_place, scientist, observer, instrument):
     job.refresh_from_db()
     assert report.status == ReportStatus.READY, job.message + job.traceback + job.log
     assert check_evidence(report) == []
+    assert job.commands == [
+        f"cpv_report.py -r {build_place.location} -O report"
+        f" -c {verification.collection} -c {bias.collection} -c {dark.collection}"
+    ]
 
     # The numbers are those of the results that the portal keeps.
     summary = report.summary
@@ -144,6 +148,11 @@ def test_a_report_of_nothing_is_refused(build_place, scientist, instrument):
     with pytest.raises(InputError):
         request_report(
             ticket, verifications=["u/nora/mine"], by=scientist, task=tasks.build_report
+        )
+    of_another = "LATISS/calib/DM-47447/gainFixup/verifyBias.20261109a"
+    with pytest.raises(InputError, match="is of LATISS; DM-47447 is about LSSTComCam"):
+        request_report(
+            ticket, verifications=[of_another], by=scientist, task=tasks.build_report
         )
     assert not VerificationReport.objects.exists()
 
