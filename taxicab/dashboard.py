@@ -6,7 +6,7 @@ It looks into every application, so it stands above them, beside the addresses.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -23,7 +23,7 @@ from reports.models import ReportStatus
 from taxicab.board.models import TaxicabStage, TaxicabTicket
 from taxicab.board.services import authors_of, awaiting_position, consensus_of
 from taxicab.core.models import Instrument, Repository
-from taxicab.core.pages import POLL_ENDED
+from taxicab.core.pages import POLL_ENDED, signed_in
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import board_members, may, readable_instruments
 from taxicab.core.services.subjects import readable_jobs, readable_repositories
@@ -57,10 +57,10 @@ class Site:
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show what waits for the person, what runs, and the sites."""
     context = {
-        "waiting": list(_waiting(request.user)),
-        "jobs": readable_jobs(request.user).unfinished()[:12],
-        "failed": readable_jobs(request.user).filter(status="failed")[:5],
-        "sites": _sites(request.user),
+        "waiting": list(_waiting(signed_in(request))),
+        "jobs": readable_jobs(request.user).listed().unfinished()[:12],
+        "failed": readable_jobs(request.user).listed().filter(status="failed")[:5],
+        "sites": _sites(signed_in(request)),
     }
     return render(request, "core/dashboard.html", context)
 
@@ -68,18 +68,18 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @require_GET
 def running(request: HttpRequest) -> HttpResponse:
     """Answer the poll of the running jobs; 286 once there is none."""
-    jobs = readable_jobs(request.user).unfinished()[:12]
+    jobs = readable_jobs(request.user).listed().unfinished()[:12]
     status = 200 if jobs else POLL_ENDED
     return render(request, "core/_running.html", {"jobs": jobs}, status=status)
 
 
-def _waiting(user: AbstractBaseUser) -> Iterator[Waiting]:
+def _waiting(user: User) -> Iterator[Waiting]:
     yield from _board(user)
     yield from _construction(user)
     yield from _deployment(user)
 
 
-def _board(user: AbstractBaseUser) -> Iterator[Waiting]:
+def _board(user: User) -> Iterator[Waiting]:
     for ticket in awaiting_position(user):
         must = board_members(ticket.construction.instrument, must_be_heard=True)
         needed = must.filter(user_id=user.pk).exists()
@@ -102,7 +102,7 @@ def _board(user: AbstractBaseUser) -> Iterator[Waiting]:
             )
 
 
-def _construction(user: AbstractBaseUser) -> Iterator[Waiting]:
+def _construction(user: User) -> Iterator[Waiting]:
     reviews = ConstructionTicket.objects.open().filter(
         code_reviewer=user, code_reviewed_at=None, has_code_changes=True
     )
@@ -138,7 +138,7 @@ def _next_step(ticket: ConstructionTicket) -> Waiting:
     return Waiting(node.state, "construction", ticket.key, sentence, ticket.reason)
 
 
-def _deployment(user: AbstractBaseUser) -> Iterator[Waiting]:
+def _deployment(user: User) -> Iterator[Waiting]:
     adopted = TaxicabTicket.objects.filter(
         stage=TaxicabStage.ADOPTED, deployment=None
     ).select_related("construction__instrument")
@@ -169,7 +169,7 @@ def _deployment(user: AbstractBaseUser) -> Iterator[Waiting]:
             yield Waiting("ready", "deployment", deployment.key, sentence)
 
 
-def _sites(user: AbstractBaseUser) -> list[Site]:
+def _sites(user: User) -> list[Site]:
     """List what each connected repository serves, of cameras that have sets."""
     sites = []
     cameras = readable_instruments(user).exclude(construction_tickets=None).distinct()

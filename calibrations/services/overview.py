@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Count, Prefetch, Q, prefetch_related_objects
 
 from calibrations.domain.graph import CalibrationType, Specification, specification
 from calibrations.models import (
@@ -17,6 +17,7 @@ from calibrations.services.steps import last_job
 from taxicab.core.models import Job
 
 __all__ = [
+    "NODES",
     "Attempt",
     "TypeNode",
     "describe_attempt",
@@ -24,6 +25,15 @@ __all__ = [
     "ticket_commands",
     "type_nodes",
 ]
+
+
+REMOVED = StepStatus.REMOVED
+
+_JOBS = ("jobs", "verifications__jobs", "certifications__jobs")
+NODES = tuple(
+    Prefetch(f"generations__{path}", queryset=Job.objects.listed()) for path in _JOBS
+)
+"""What lists of tickets prefetch, so that their nodes cost no query of their own."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +113,12 @@ def describe_attempt(generation: Generation) -> Attempt:
 
 def type_nodes(ticket: ConstructionTicket) -> list[TypeNode]:
     """Give the types in the order of construction, each with where it stands."""
-    generations = list(ticket.generations.present().order_by("-pk"))
+    prefetch_related_objects([ticket], *NODES)
+    generations = [g for g in ticket.generations.all() if g.status != REMOVED]
     certified = {
-        one.generation.calib_type
-        for one in ticket.certifications.select_related("generation")
+        generation.calib_type
+        for generation in ticket.generations.all()
+        for one in generation.certifications.all()
         if one.status == StepStatus.SUCCEEDED
     }
     return [_node(ticket, t, generations, certified) for t in CalibrationType]
@@ -133,18 +145,21 @@ def _node(
     generation = next((g for g in generations if g.calib_type == type_), None)
     verification = certification = None
     if generation is not None:
-        verification = generation.verifications.order_by("-pk").first()
-        certification = generation.certifications.order_by("-pk").first()
-    job = None
-    for step in (certification, verification, generation):
-        if step is not None and job is None:
-            job = step.jobs.filter(status__in=("queued", "running")).first()
+        verification = next(iter(generation.verifications.all()), None)
+        certification = next(iter(generation.certifications.all()), None)
+    jobs = [
+        job
+        for step in (certification, verification, generation)
+        if step is not None
+        for job in step.jobs.all()
+        if not job.is_over
+    ]
     return TypeNode(
         specification=found,
         generation=generation,
         verification=verification,
         certification=certification,
         missing=tuple(str(t) for t in found.precursors if t not in certified),
-        job=job,
+        job=next(iter(jobs), None),
         is_current=generation is not None and generation.iteration == ticket.iteration,
     )

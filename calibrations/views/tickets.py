@@ -3,6 +3,7 @@
 import json
 
 from django import forms
+from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -44,7 +45,7 @@ def constructions(request: HttpRequest) -> HttpResponse:
         asked = {k: v for k, v in form.cleaned_data.items() if v}
         rows = rows.filter(**asked)
     rows = rows.select_related("instrument", "owner").prefetch_related(
-        "taxicab_tickets__deployment"
+        "taxicab_tickets__deployment", *overview.NODES
     )
     page = one_page(request, rows)
     tickets = [(ticket, overview.type_nodes(ticket)) for ticket in page]
@@ -238,8 +239,10 @@ def ticket_context(request: HttpRequest, found: ConstructionTicket) -> dict:
         "ticket": found,
         "nodes": overview.type_nodes(found),
         "lines": checklist(found),
-        "jobs": jobs[:8],
-        "reports": found.reports.all(),
+        "jobs": jobs.listed()[:8],
+        "reports": found.reports.defer("summary").annotate(
+            verdict=KT("summary__verdict")
+        ),
         "is_moving": jobs.unfinished().exists(),
         "may_build_here": may(request.user, Action.BUILD, found.instrument),
         "may_hail_here": may(request.user, Action.HAIL, found.instrument),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,7 +14,14 @@ from taxicab.board.domain import PositionKind
 from taxicab.board.forms import HailForm, PositionForm, TaxicabFilterForm
 from taxicab.board.models import TaxicabStage, TaxicabTicket
 from taxicab.core.models import Repository
-from taxicab.core.pages import ReasonForm, Sheet, answer_sheet, one_page, posted
+from taxicab.core.pages import (
+    ReasonForm,
+    Sheet,
+    answer_sheet,
+    one_page,
+    posted,
+    signed_in,
+)
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import (
     board_members,
@@ -41,6 +49,9 @@ def taxicabs(request: HttpRequest) -> HttpResponse:
     rows = rows.select_related(
         "construction__instrument", "report", "hailed_by", "decided_by"
     ).prefetch_related("positions__member")
+    # A summary holds every line of its report: a list shows its verdict alone.
+    verdict = KT("report__summary__verdict")
+    rows = rows.defer("report__summary").annotate(verdict=verdict)
     page = one_page(request, rows)
     return render(request, "board/tickets.html", {"page": page, "form": form})
 
@@ -254,7 +265,7 @@ def _silent(found: TaxicabTicket, heard: Iterable[int]) -> list[tuple[str, bool]
 
 
 def _position_form(request: HttpRequest, found: TaxicabTicket) -> PositionForm:
-    held = found.positions.filter(member=request.user).first()
+    held = found.positions.filter(member=signed_in(request)).first()
     initial = {"kind": held.kind, "comment": held.comment} if held else {}
     return PositionForm(posted(request), initial=initial)
 
@@ -262,6 +273,6 @@ def _position_form(request: HttpRequest, found: TaxicabTicket) -> PositionForm:
 def _targets(found: TaxicabTicket) -> str:
     """Name the repositories a deployment would reach."""
     instrument = found.construction.instrument
-    rows = Repository.objects.connected().holding(instrument)  # type: ignore[attr-defined]
+    rows = Repository.objects.connected().holding(instrument)
     names = [str(row) for row in rows.select_related("facility")]
     return f"{len(names)} repositories ({', '.join(names)})" if names else "no site yet"

@@ -19,6 +19,7 @@ from taxicab.core.models import (
     Repository,
     RoleGrant,
 )
+from taxicab.core.pages import signed_in
 from taxicab.core.services.audit import record
 
 __all__ = ["AuditedAdmin", "ReadOnlyAdmin"]
@@ -62,7 +63,7 @@ class AuditedAdmin(admin.ModelAdmin):
         after = ", ".join(f"{n}={form.cleaned_data.get(n)}" for n in form.changed_data)
         super().save_model(request, obj, form, change)
         record(
-            by=request.user,
+            by=signed_in(request),
             subject=(self.audit_kind, self.audit_key(obj)),
             action="changed" if change else "added",
             before=before[:255] if change else "",
@@ -74,7 +75,7 @@ class AuditedAdmin(admin.ModelAdmin):
         """Delete, and say what was."""
         key = self.audit_key(obj)
         super().delete_model(request, obj)
-        record(by=request.user, subject=(self.audit_kind, key), action="deleted")
+        record(by=signed_in(request), subject=(self.audit_kind, key), action="deleted")
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:

@@ -48,7 +48,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
 
 
 def _places(path: str, running: int) -> list[dict[str, Any]]:
-    places = [
+    places: list[dict[str, Any]] = [
         {"title": title, "address": reverse(name), "key": key, "count": 0}
         for title, name, key in PLACES
     ]

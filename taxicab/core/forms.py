@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from taxicab.core.models import JobStatus
+from taxicab.core.models import JobStatus, Repository
 
 __all__ = ["JobFilterForm"]
 
@@ -18,7 +18,7 @@ class JobFilterForm(forms.Form):
         + [(status.value, status.label) for status in JobStatus],
     )
     repository = forms.ModelChoiceField(
-        queryset=None, required=False, empty_label="any", to_field_name="pk"
+        queryset=Repository.objects.none(), required=False, empty_label="any"
     )
     mine = forms.BooleanField(required=False, label="Started by me")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -13,7 +14,15 @@ from django.shortcuts import redirect, render
 
 from taxicab.errors import ForbiddenError, NotFoundError, TaxicabError
 
-__all__ = ["POLL_ENDED", "ReasonForm", "Sheet", "answer_sheet", "one_page", "posted"]
+__all__ = [
+    "POLL_ENDED",
+    "ReasonForm",
+    "Sheet",
+    "answer_sheet",
+    "one_page",
+    "posted",
+    "signed_in",
+]
 
 POLL_ENDED = 286
 """The status that tells htmx to ask no more."""
@@ -78,6 +87,12 @@ def answer_sheet(
     template = "confirm.html" if sheet.consequences else sheet.template
     context = {**(extra or {}), **vars(sheet), "form": form}
     return render(request, template, context, status=status)
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Give who asks; every page is behind the log-in."""
+    assert request.user.is_authenticated
+    return request.user
 
 
 def posted(request: HttpRequest) -> QueryDict | None:

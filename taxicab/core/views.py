@@ -18,7 +18,14 @@ from django.views.decorators.http import (
 from taxicab.core.context import NEXT_THEME
 from taxicab.core.forms import JobFilterForm
 from taxicab.core.models import Job, Repository, RoleGrant
-from taxicab.core.pages import POLL_ENDED, Sheet, answer_sheet, one_page, posted
+from taxicab.core.pages import (
+    POLL_ENDED,
+    Sheet,
+    answer_sheet,
+    one_page,
+    posted,
+    signed_in,
+)
 from taxicab.core.roles import PERMISSIONS, Action, Role
 from taxicab.core.services.steering import may_steer, rerun_job, stop_job
 from taxicab.core.services.subjects import (
@@ -70,8 +77,8 @@ def jobs(request: HttpRequest) -> HttpResponse:
         if asked["repository"]:
             rows = rows.filter(repository=asked["repository"])
         if asked["mine"]:
-            rows = rows.filter(created_by=request.user)
-    context = {"page": one_page(request, rows), "form": form}
+            rows = rows.filter(created_by=signed_in(request))
+    context = {"page": one_page(request, rows.listed()), "form": form}
     return render(request, "core/jobs.html", context)
 
 
@@ -136,12 +143,14 @@ def repository(request: HttpRequest, slug: str) -> HttpResponse:
     targets = found.deployment_targets.select_related(
         "deployment__taxicab__construction__instrument"
     )
-    seen = {one.instrument_id: one for one in found.snapshots.all()}
+    # The observations belong to the room above; they are reached, never imported.
+    snapshots = found.snapshots.all()  # type: ignore[attr-defined]
+    seen = {one.instrument_id: one for one in snapshots}
     context = {
         "repository": found,
         "chains": [(one.name, seen.get(one.name)) for one in found.instruments.all()],
         "targets": targets.order_by("-pk"),
-        "jobs": readable_jobs(request.user).filter(repository=found)[:20],
+        "jobs": readable_jobs(request.user).listed().filter(repository=found)[:20],
         "events": events_about(("repository", found.slug))[:50],
     }
     return render(request, "core/repository.html", context)

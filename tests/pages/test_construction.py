@@ -136,6 +136,16 @@ def test_polling_lasts_as_long_as_something_runs(ticket, scientist):
     assert "hx-get" not in pages.text_of(answer)
 
 
+def test_a_long_list_costs_no_more_queries_than_a_short_one(
+    construction, scientist, instrument, observer, django_assert_max_num_queries
+):
+    for number in range(8):
+        make.make_set(f"DM-40{number}", owner=scientist, instrument=instrument)
+    browser = pages.visitor(observer)
+    with django_assert_max_num_queries(40):
+        assert "DM-407" in pages.text_of(browser.get("/construction/"))
+
+
 def test_the_record_is_downloaded(construction, observer):
     browser = pages.visitor(observer)
     answer = browser.get("/construction/DM-100/record.json")

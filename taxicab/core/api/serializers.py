@@ -17,9 +17,7 @@ class RepositorySerializer(serializers.ModelSerializer[Repository]):
 
     key = serializers.CharField(source="slug", read_only=True)
     facility = serializers.CharField(source="facility.name", read_only=True)
-    instruments = serializers.SlugRelatedField(
-        slug_field="name", many=True, read_only=True
-    )
+    instruments = serializers.SerializerMethodField()
     is_connected = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -35,6 +33,11 @@ class RepositorySerializer(serializers.ModelSerializer[Repository]):
             "queue",
             "transport",
         ]
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_instruments(self, repository: Repository) -> list[str]:
+        """Cameras that it holds."""
+        return [one.name for one in repository.instruments.all()]
 
 
 @extend_schema_serializer(component_name="JobDetail")

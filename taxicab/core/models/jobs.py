@@ -47,6 +47,10 @@ class JobQuerySet(models.QuerySet["Job"]):
             status=JobStatus.RUNNING, heartbeat_at__lt=timezone.now() - after
         )
 
+    def listed(self) -> "JobQuerySet":
+        """Leave the long texts in the database: a list shows none of them."""
+        return self.defer("log", "traceback", "commands", "result", "parameters")
+
     def about(self, kind: str, key: str) -> "JobQuerySet":
         """Jobs of one subject, newest first."""
         return self.filter(subject_kind=kind, subject_key=key)

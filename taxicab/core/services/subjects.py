@@ -11,6 +11,7 @@ from django.db.models.functions import Cast, Concat
 from django.urls import reverse
 
 from taxicab.core.models import AuditEvent, Instrument, Job, Repository
+from taxicab.core.models.jobs import JobQuerySet
 from taxicab.core.services.permissions import readable_instruments
 
 __all__ = [
@@ -66,7 +67,7 @@ def readable_repositories(user: Person) -> "QuerySet[Repository]":
     )
 
 
-def readable_jobs(user: Person) -> "QuerySet[Job]":
+def readable_jobs(user: Person) -> JobQuerySet:
     """Jobs about subjects somebody may read."""
     return Job.objects.filter(_readable(user)).select_related(
         "repository__facility", "created_by"
