@@ -22,7 +22,6 @@ __all__ = [
     "TypeNode",
     "describe_attempt",
     "find_node",
-    "ticket_commands",
     "type_nodes",
 ]
 
@@ -127,12 +126,6 @@ def type_nodes(ticket: ConstructionTicket) -> list[TypeNode]:
 def find_node(ticket: ConstructionTicket, calib_type: str) -> TypeNode | None:
     """Find one type of a ticket."""
     return next((n for n in type_nodes(ticket) if n.type == calib_type), None)
-
-
-def ticket_commands(ticket: ConstructionTicket) -> list[tuple[Job, list[str]]]:
-    """List the equivalent command lines of a ticket's jobs, in order."""
-    jobs = Job.objects.about("construction", ticket.key).order_by("pk")
-    return [(job, job.commands) for job in jobs if job.commands]
 
 
 def _node(

@@ -17,7 +17,11 @@ from calibrations.forms import (
 from calibrations.models import ConstructionTicket
 from calibrations.services import construction, overview
 from calibrations.services.checklist import checklist
-from calibrations.services.record import construction_record, render_markdown
+from calibrations.services.record import (
+    commands_in_order,
+    construction_record,
+    render_markdown,
+)
 from taxicab.core.models import Job
 from taxicab.core.pages import (
     POLL_ENDED,
@@ -99,11 +103,11 @@ def ticket_live(request: HttpRequest, key: str) -> HttpResponse:
 def commands(request: HttpRequest, key: str) -> HttpResponse:
     """Show the equivalent command lines, in order."""
     found = find_ticket(request, key)
-    jobs = overview.ticket_commands(found)
+    jobs = commands_in_order(found)
     context = {
         "ticket": found,
         "jobs": jobs,
-        "together": "\n".join(line for _, lines in jobs for line in lines),
+        "together": "\n".join(line for job in jobs for line in job["commands"]),
     }
     return render(request, "calibrations/commands.html", context)
 

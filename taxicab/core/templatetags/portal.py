@@ -66,11 +66,15 @@ def state(word: str, label: str | None = None) -> SafeString:
 
 
 @register.simple_tag
-def verdict(passed: bool, label: str | None = None) -> SafeString:
-    """Show whether something passed."""
-    if passed:
-        return state("passed", label)
-    return state("failed", label)
+def verdict_of(verdict: str) -> SafeString:
+    """Say what the tests of a report found; a report that failed is something else."""
+    words = {
+        "passed": "all tests passed",
+        "failed": "tests failed",
+        "warning": "passed, with warnings",
+        "missing": "not all verified",
+    }
+    return state(verdict, words.get(verdict))
 
 
 @register.filter
