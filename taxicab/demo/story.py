@@ -41,7 +41,7 @@ from taxicab.board import services as board
 from taxicab.board.domain import PositionKind
 from taxicab.board.models import TaxicabStage, TaxicabTicket
 from taxicab.core.models import Instrument, Job, JobStatus
-from taxicab.core.services.jobs import requeue_job
+from taxicab.core.services.jobs import find_lost_jobs, requeue_job
 from taxicab.demo.progress import Narrator, StepFailedError
 
 __all__ = ["Nights", "Story"]
@@ -71,6 +71,8 @@ class Story:
 
     def live(self) -> DeploymentTicket:
         """Live it from the construction ticket to the last site."""
+        # Its workers were started for it: none of an earlier telling lives.
+        find_lost_jobs(after_s=0)
         ticket = self._open_ticket()
         if ticket.stage == "building":
             for calib_type in ("bias", "dark", "flat"):
@@ -188,7 +190,7 @@ class Story:
         results = verified.results
         self.narrator.say(
             f"Verified {verified.collection}: {results.count()} results, "
-            f"{results.filter(passed=False).count()} failed."
+            f"{results.failures().count()} failed."
         )
         return verified
 

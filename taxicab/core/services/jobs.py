@@ -312,9 +312,17 @@ def _end(job: Job, status: JobStatus, *, message: str = "", trace: str = "") -> 
         _tell_follower(job)
 
 
-def find_lost_jobs() -> int:
-    """End the jobs whose worker died, with a sentence; returns how many."""
-    lost = Job.objects.lost(after=timedelta(seconds=settings.JOB_LOST_AFTER_S))
+def find_lost_jobs(*, after_s: float | None = None) -> int:
+    """End the jobs whose worker died, with a sentence; returns how many.
+
+    Parameters
+    ----------
+    after_s
+        Silence that tells a dead worker; the setting's by default. 0 where it is
+        known that no worker of an earlier portal lives.
+    """
+    silence = settings.JOB_LOST_AFTER_S if after_s is None else after_s
+    lost = Job.objects.lost(after=timedelta(seconds=silence))
     jobs = list(lost)
     for job in jobs:
         logger.warning("Job %s lost its worker %s", job.pk, job.worker)
