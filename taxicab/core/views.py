@@ -27,6 +27,7 @@ from taxicab.core.pages import (
     signed_in,
 )
 from taxicab.core.roles import PERMISSIONS, Action, Role
+from taxicab.core.services.permissions import check_may
 from taxicab.core.services.steering import may_steer, rerun_job, stop_job
 from taxicab.core.services.subjects import (
     events_about,
@@ -159,6 +160,7 @@ def repository(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def people(request: HttpRequest) -> HttpResponse:
     """Show who is what, and what each role may do."""
+    check_may(request.user, Action.READ)
     grants = RoleGrant.objects.select_related("user", "instrument").order_by(
         "user__username", "role"
     )

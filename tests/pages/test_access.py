@@ -95,6 +95,17 @@ def test_an_observer_is_not_even_asked(deployment, observer):
             assert "that takes the role" in pages.text_of(answer), address
 
 
+def test_somebody_without_a_role_learns_nothing(deployment, django_user_model):
+    nobody = django_user_model.objects.create_user("nemo")
+    browser = pages.visitor(nobody)
+    for address in ("/people/", "/api/docs/"):
+        assert browser.get(address).status_code == 403
+    for address in (*LISTS[:10], "/help/"):
+        page = pages.text_of(browser.get(address))
+        for word in ("DM-100", "DM-200", "TAXICAB-1<", "ines"):
+            assert word not in page, address
+
+
 def test_everybody_finds_the_way_in():
     answer = pages.visitor().get("/login/")
     assert answer.status_code == 200
