@@ -52,6 +52,7 @@ def _requests() -> Iterator[str]:
     if len(sys.argv) > 1:
         yield Path(sys.argv[1]).read_text()
         return
+    die_with_parent()
     with os.fdopen(0, "rb", buffering=0, closefd=False) as stdin:
         while select.select([stdin], [], [], IDLE_S)[0]:
             if not (line := _read_line(stdin)):
@@ -71,7 +72,6 @@ def _answer(line: str, emit: Emit) -> bool:
     """Perform one request; False where the process had better end after it."""
     try:
         request = json.loads(line)
-        die_with_parent(request.get("parent"))
         result = _perform(request, emit)
     except TaxicabError as error:
         kind = type(error).__name__

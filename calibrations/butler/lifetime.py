@@ -16,11 +16,12 @@ class Terminated(BaseException):
     """SIGTERM came; not an `Exception`, so that no task takes it for its own."""
 
 
-def die_with_parent(parent: int | None) -> None:
+def die_with_parent(parent: int | None = None) -> None:
     """Have the kernel kill this process when its parent ends, however it ends.
 
     ``parent`` is the process that should be there: if it ended before the kernel was
-    told, this process ends now.
+    told, this process ends now. Who reads requests from it need not say: there are none
+    from a parent that ended.
     """
     if sys.platform != "linux":
         return

@@ -160,7 +160,7 @@ class _Process:
     ) -> Event:
         """Send a request and return its last event."""
         assert self.child.stdin is not None
-        line = json.dumps({**request, "parent": os.getpid()})
+        line = json.dumps(request)
         # A process that ended at once is told by its missing answer.
         with contextlib.suppress(BrokenPipeError):
             self.child.stdin.write(line.encode() + b"\n")

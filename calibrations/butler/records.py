@@ -51,7 +51,8 @@ class ButlerSettings(Record):
     """Folder, or the address of a Butler configuration."""
     instrument: str
     interpreter: str = sys.executable
-    """Python in which the site's lsst packages are installed."""
+    """Python in which the site's lsst packages are installed; a script that sets up a
+    stack ends in ``exec python "$@"``, so that no shell stands between."""
     environment: dict[str, str] = field(default_factory=dict)
     raw_dataset_type: str = "raw"
     raw_collection: str = "{instrument}/raw/all"

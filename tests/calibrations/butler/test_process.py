@@ -6,9 +6,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from calibrations.butler import process
 from calibrations.butler.client import ButlerGateway
 from calibrations.butler.errors import CancelledError, LostProcessError
 from taxicab.errors import BusyError, MiddlewareError, NotFoundError
@@ -161,6 +163,18 @@ def test_an_interpreter_without_the_middleware_is_told(raw_site, tmp_path):
     with pytest.raises(LostProcessError) as lost:
         raw_site.gateway(interpreter=str(broken)).versions()
     assert lost.value.details == {"returncode": 3, "stderr": ["no lsst here"]}
+
+
+def test_a_process_is_kept_for_the_next_request_of_its_thread(raw_site):
+    raw_site.gateway().versions()
+    (idle, *_) = reversed(process._idle)
+    raw_site.gateway().versions()
+    assert process._idle[-1] is idle
+    assert idle.is_alive
+    # Another thread's process dies with that thread, so it has one of its own.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(raw_site.gateway().versions).result()
+        assert process._idle[-1] is not idle
 
 
 def test_versions_name_what_makes_the_pixels(raw_site):

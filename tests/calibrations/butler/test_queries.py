@@ -1,4 +1,7 @@
+import numpy as np
 import pytest
+from astropy.table import Table
+from lsst.daf.butler import Butler, DatasetType
 
 from calibrations.butler.errors import MissingCollectionError
 from taxicab.errors import InputError, NotFoundError
@@ -72,6 +75,31 @@ def test_validity_is_a_table(site):
     assert {(r.begin, r.end, r.collection, r.run) for r in rows} == {
         (BEGIN, None, CERTIFIED, GENERATED)
     }
+
+
+def test_metrics_are_read_as_plain_rows(site):
+    with Butler.from_config(str(site.repository), writeable=True) as butler:
+        type_ = DatasetType(
+            "verifyBiasTests",
+            ("instrument",),
+            "ArrowAstropy",
+            universe=butler.dimensions,
+        )
+        butler.registry.registerDatasetType(type_)
+        butler.collections.register("LSSTComCam/metrics")
+        table = Table(
+            {
+                "exposure": np.array([1, 2], dtype=np.int64),
+                "amplifier": ["C10", "C11"],
+                "value": [0.5, np.nan],
+                "passed": [True, False],
+            }
+        )
+        butler.put(table, type_, instrument="LSSTComCam", run="LSSTComCam/metrics")
+    assert site.gateway().read_metrics("LSSTComCam/metrics", "verifyBiasTests") == [
+        {"exposure": 1, "amplifier": "C10", "value": 0.5, "passed": True},
+        {"exposure": 2, "amplifier": "C11", "value": None, "passed": False},
+    ]
 
 
 def test_metrics_that_are_not_there_are_told(site):
