@@ -138,7 +138,7 @@ class SelectForm(forms.Form):
             "exposure.day_obs=20241109 AND exposure.seq_num IN (1..15)"
         )
         self.fields["where"].help_text = (
-            "A Butler expression on exposure, detector, instrument and physical_filter: "
+            "A Butler expression on exposure, detector and physical_filter: "
             "comparisons with AND, OR, NOT, IN (…) and ranges like 1..15. Nothing runs "
             "yet: what it finds is shown and checked first."
         )

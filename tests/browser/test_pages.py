@@ -1,6 +1,7 @@
 """Every page in a real browser: no policy violation, no error, nothing sticks out."""
 
 import pytest
+from django.utils import timezone
 
 from taxicab.board import services as board
 from taxicab.core.models import Job
@@ -132,6 +133,7 @@ def test_commands_are_copied(address, open_page, log_in, hailed):
     pages.make_job(
         hailed.construction,
         status="succeeded",
+        started_at=timezone.now(),
         commands=["pipetask run -b $REPO", "butler certify-calibrations"],
     )
     watched.page.goto(f"{address}/construction/DM-100/commands/")
