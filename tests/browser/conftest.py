@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass, field
 
 import pytest
+from django.db import connections
 from django.test import override_settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -110,6 +111,10 @@ def site(transactional_db):
     pytest-django's own fixture serves a whole session with one set of settings.
     """
     with override_settings(**pages.SETTINGS, ALLOWED_HOSTS=["localhost"]):
+        # A browser lets go of its connections when it likes: their threads may still
+        # close the shared database after the server has stopped.
+        for connection in connections.all():
+            connection.inc_thread_sharing()
         server = LiveServer("localhost")
         yield server.url
         server.stop()
