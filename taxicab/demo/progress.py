@@ -52,9 +52,7 @@ class Narrator:
                     f"{job.title} {job.status}: {job.message}\n{job.traceback}"
                 )
 
-    def wait_until(
-        self, is_true: Callable[[], bool], words: Callable[[], str]
-    ) -> None:
+    def wait_until(self, is_true: Callable[[], bool], words: Callable[[], str]) -> None:
         """Wait for something, showing words that change.
 
         Raises

@@ -40,9 +40,7 @@ QUEUES = ("portal", *(site.queue for site in SITES))
 def connect_sites() -> None:
     """Give the demonstration's repositories their locations and queues."""
     for site in SITES:
-        Repository.objects.filter(
-            facility__name=site.facility, path=site.path
-        ).update(
+        Repository.objects.filter(facility__name=site.facility, path=site.path).update(
             location=site.location,
             queue=site.queue,
             inbox=site.inbox,

@@ -36,10 +36,7 @@ def summarise(
         "stage": deployment.stage,
         "repositories": [_repository(target) for target in targets],
         "collections": sorted(
-            {
-                certified.collection
-                for certified in construction.certifications.all()
-            }
+            {certified.collection for certified in construction.certifications.all()}
         ),
         "users": [
             {
