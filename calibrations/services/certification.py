@@ -99,6 +99,7 @@ def certify_generation(recorder: JobRecorder) -> None:
     ).get(pk=recorder.job.parameters["certification"])
     check_is_current(certification, recorder.job)
     ticket, generation = certification.ticket, certification.generation
+    check_building(ticket)  # the job may be run again after the set was hailed
     gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
     kept = _leave_out_superseded(gateway, certification)
     n_datasets = gateway.certify_calibration(

@@ -109,6 +109,7 @@ def generate_calibration(recorder: JobRecorder) -> None:
     ).get(pk=recorder.job.parameters["generation"])
     ticket = generation.ticket
     check_is_current(generation, recorder.job)
+    check_building(ticket)  # the job may be run again after the set was hailed
     gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
     request = PipelineRequest(
         pipeline=generation.calib_type,

@@ -109,6 +109,7 @@ def verify_generation(recorder: JobRecorder) -> None:
     generation = verification.generation
     ticket = generation.ticket
     check_is_current(verification, recorder.job)
+    check_building(ticket)  # the job may be run again after the set was hailed
     gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
     pipeline = specification(generation.calib_type).verification
     request = PipelineRequest(

@@ -22,7 +22,7 @@ from calibrations.services.repositories import (
     open_gateway,
     work_folder,
 )
-from distribution.domain import DeploymentStepStatus, StepKind
+from distribution.domain import DeploymentStepStatus, StepKind, TargetStatus
 from distribution.manifest import check_seal
 from distribution.models import DeploymentStep, DeploymentTarget, DeploymentTicket
 from distribution.services.progress import raise_revision, set_step, settle_target
@@ -98,10 +98,26 @@ def run_step(recorder: JobRecorder) -> None:
         "target__repository__facility",
         "target__deployment__taxicab__construction__repository__facility",
     ).get(pk=recorder.job.parameters["step"])
+    _check_asked_for(step, recorder.job)
     outcome = _ACTIONS[StepKind(step.kind)](Work(step.target, recorder))
     _keep(recorder, outcome)
     if outcome.result.get("status") == "failed":
         raise SelfReviewFailedError(outcome.sentence)
+
+
+def _check_asked_for(step: DeploymentStep, job: Job) -> None:
+    """Refuse a job that was run again by itself, where its step would not be."""
+    target = step.target
+    if step.job_id != job.pk:
+        raise ConflictError(
+            f"{job.title} was asked for again: the step has a later job, "
+            f"which is {step.status}."
+        )
+    if target.status == TargetStatus.SKIPPED:
+        raise ConflictError(
+            f"{target.repository} is skipped ({target.skip_reason}): take it in again "
+            "first."
+        )
 
 
 def _keep(recorder: JobRecorder, outcome: Outcome) -> None:

@@ -8,7 +8,12 @@ from distribution.services import deployments, progress, tracking
 from distribution.tasks import put_back_target, run_deployment_step
 from taxicab.board.models import TaxicabStage
 from taxicab.core.models import AuditEvent, Job, JobStatus, Repository
-from taxicab.core.services.jobs import cancel_job, find_lost_jobs, running_job
+from taxicab.core.services.jobs import (
+    cancel_job,
+    find_lost_jobs,
+    requeue_job,
+    running_job,
+)
 from taxicab.errors import ConflictError, ForbiddenError, InputError
 from tests.support import deployments as make
 from tests.support import people
@@ -392,3 +397,28 @@ def test_settling_is_the_same_whoever_asks(deployment, deployer):
     progress.settle_target(origin, by=None)
     progress.settle_target(origin, by=None)
     assert events(deployment).filter(after="running", before="planned").count() == 2
+
+
+def test_no_job_is_run_again_where_its_step_would_not_be(deployment, deployer):
+    start(deployment, deployer)
+    summit = deployment.targets.last()
+    step = summit.steps.first()
+    job = step.job
+    cancel_job(job, by=deployer)
+    summit.refresh_from_db()
+    deployments.skip_target(summit, reason="Warm.", by=deployer)
+    requeue_job(job, by=deployer)
+    run_deployment_step(job.pk)
+    job.refresh_from_db()
+    assert (job.status, "is skipped (Warm.)" in job.message) == ("failed", True)
+
+    summit.refresh_from_db()
+    deployments.include_target(summit, by=deployer, task=TASK)
+    step.refresh_from_db()
+    assert step.job != job
+    requeue_job(job, by=deployer)
+    run_deployment_step(job.pk)
+    job.refresh_from_db()
+    step.refresh_from_db()
+    assert (job.status, "later job" in job.message) == ("failed", True)
+    assert step.status == DeploymentStepStatus.QUEUED

@@ -19,8 +19,9 @@ from calibrations.services import generation as generations
 from calibrations.services.certification import request_certification
 from calibrations.services.chains import certified, step_inputs
 from calibrations.services.generation import request_generation
+from calibrations.services.verification import request_verification
 from taxicab.core.models import Job
-from taxicab.core.services.jobs import cancel_job, find_lost_jobs
+from taxicab.core.services.jobs import cancel_job, find_lost_jobs, requeue_job
 from taxicab.errors import ConflictError, ForbiddenError, InputError
 from tests.support import construction as make
 
@@ -182,6 +183,40 @@ def test_a_step_follows_its_last_job(ticket, settings):
     assert step.status == StepStatus.FAILED
     with pytest.raises(ConflictError, match="not queued"):
         tasks.generate_calibration(job.pk)
+
+
+@pytest.mark.parametrize("kind", ["generation", "verification", "certification"])
+def test_no_job_is_run_again_once_the_board_has_the_set(ticket, kind):
+    generation = end(ask(ticket, select(ticket)))
+    make.mark_verified(generation)
+    step, task = {
+        "generation": lambda: (
+            ask(ticket, generation.selection),
+            tasks.generate_calibration,
+        ),
+        "verification": lambda: (
+            request_verification(
+                generation, by=ticket.owner, task=tasks.verify_calibration
+            ),
+            tasks.verify_calibration,
+        ),
+        "certification": lambda: (
+            request_certification(
+                generation,
+                begin_tai=make.BEGIN,
+                by=ticket.owner,
+                task=tasks.certify_calibration,
+            ),
+            tasks.certify_calibration,
+        ),
+    }[kind]()
+    job = step.jobs.latest("pk")
+    cancel_job(job, by=ticket.owner)
+    type(ticket).objects.filter(pk=ticket.pk).update(stage="hailed")
+    requeue_job(job, by=ticket.owner)
+    task(job.pk)
+    job.refresh_from_db()
+    assert (job.status, "is hailed" in job.message) == ("failed", True)
 
 
 def test_what_may_not_run_is_refused(ticket, observer, members):
