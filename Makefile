@@ -58,18 +58,21 @@ lock: venv
 			--output-file requirements/$$name.txt; \
 	done
 
-base: $(VENV)/base.stamp
-dev: $(VENV)/dev.stamp
+# In a make of its own: one that made .venv anew still believes in the stamps it held.
+base: venv
+	@$(MAKE) --silent --no-print-directory $(VENV)/base.stamp
+dev: venv
+	@$(MAKE) --silent --no-print-directory $(VENV)/dev.stamp
 
 # The developers' lock holds the portal's as well: whoever has it needs no second install.
-$(VENV)/base.stamp: requirements/base.txt pyproject.toml | venv
+$(VENV)/base.stamp: requirements/base.txt pyproject.toml
 	@echo "Installing the portal's requirements into $(VENV)."
 	@$(INSTALL) $(LOCKED) -r requirements/base.txt
 	@$(INSTALL) $(PROJECT)
 	@$(RUN) -m pip check --quiet
 	@touch $@
 
-$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | venv
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml
 	@echo "Installing the portal's and the developers' requirements into $(VENV)."
 	@$(INSTALL) $(LOCKED) -r requirements/dev.txt
 	@$(INSTALL) $(PROJECT)
