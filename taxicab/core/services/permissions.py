@@ -7,7 +7,13 @@ from taxicab.core.models import Instrument, RoleGrant
 from taxicab.core.roles import Action, Role, roles_that_may
 from taxicab.errors import ForbiddenError
 
-__all__ = ["board_members", "check_may", "may", "readable_instruments"]
+__all__ = [
+    "board_members",
+    "check_may",
+    "may",
+    "may_everywhere",
+    "readable_instruments",
+]
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -24,6 +30,15 @@ def may(user: Person, action: Action, instrument: Instrument | None = None) -> b
     if instrument is not None:
         grants = grants.filter(Q(instrument=instrument) | Q(instrument=None))
     return grants.exists()
+
+
+def may_everywhere(user: Person, action: Action) -> bool:
+    """Tell whether a role that holds for every instrument allows an action."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return RoleGrant.objects.filter(
+        user_id=user.pk, instrument=None, role__in=roles_that_may(action)
+    ).exists()
 
 
 def check_may(
