@@ -27,7 +27,7 @@ from taxicab.core.pages import (
     signed_in,
 )
 from taxicab.core.roles import PERMISSIONS, Action, Role
-from taxicab.core.services.permissions import check_may
+from taxicab.core.services.permissions import check_may, readable_instruments
 from taxicab.core.services.steering import may_steer, rerun_job, stop_job
 from taxicab.core.services.subjects import (
     events_about,
@@ -141,15 +141,21 @@ def repositories(request: HttpRequest) -> HttpResponse:
 def repository(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a repository: how it is reached, its chain as last seen, its jobs."""
     found = _find_repository(request, slug)
+    # It may hold cameras that this person has no part in.
+    readable = set(readable_instruments(request.user))
     targets = found.deployment_targets.select_related(
         "deployment__taxicab__construction__instrument"
-    )
+    ).filter(deployment__taxicab__construction__instrument__in=readable)
     # The observations belong to the room above; they are reached, never imported.
     snapshots = found.snapshots.all()  # type: ignore[attr-defined]
     seen = {one.instrument_id: one for one in snapshots}
     context = {
         "repository": found,
-        "chains": [(one.name, seen.get(one.name)) for one in found.instruments.all()],
+        "chains": [
+            (one.name, seen.get(one.name))
+            for one in found.instruments.all()
+            if one in readable
+        ],
         "targets": targets.order_by("-pk"),
         "jobs": readable_jobs(request.user).listed().filter(repository=found)[:20],
         "events": events_about(("repository", found.slug))[:50],

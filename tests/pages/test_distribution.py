@@ -4,7 +4,7 @@ import csv
 import io
 
 from distribution.models import DeploymentStep, DeploymentTarget
-from taxicab.core.models import Job
+from taxicab.core.models import Job, Repository
 from tests.support import pages
 
 
@@ -108,3 +108,22 @@ def test_a_repository_is_looked_at(deployment, observer, stranger):
     assert Job.objects.filter(kind="snapshot").count() == 1
     answer = pages.visitor(stranger).post(address, {"instrument": "LSSTComCam"})
     assert answer.status_code == 404
+
+
+def test_a_shared_repository_shows_each_person_their_cameras(
+    deployment, observer, stranger
+):
+    Repository.objects.get(queue="usdf").instruments.add("LSSTComCam", "LATISS")
+    address = "/deployments/look/usdf-main/"
+    pages.visitor(observer).post(address, {"instrument": "LSSTComCam"})
+    job = Job.objects.get(kind="snapshot")
+    page = "/repositories/usdf-main/"
+    shown = pages.text_of(pages.visitor(observer).get(page))
+    assert "DM-200" in shown
+    assert "LSSTComCam/calib" in shown
+    assert pages.visitor(observer).get(f"/jobs/{job.pk}/").status_code == 200
+    hidden = pages.text_of(pages.visitor(stranger).get(page))
+    assert "DM-200" not in hidden
+    assert "LSSTComCam/calib" not in hidden
+    assert "LATISS/calib" in hidden
+    assert pages.visitor(stranger).get(f"/jobs/{job.pk}/").status_code == 404

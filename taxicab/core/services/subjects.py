@@ -69,8 +69,13 @@ def readable_repositories(user: Person) -> "QuerySet[Repository]":
 
 def readable_jobs(user: Person) -> JobQuerySet:
     """Jobs about subjects somebody may read."""
-    return Job.objects.filter(_readable(user)).select_related(
-        "repository__facility", "created_by"
+    names = list(readable_instruments(user).values_list("name", flat=True))
+    # A look at a repository is about one of its cameras, and logs what it found.
+    looks = Q(subject_kind="repository") & ~Q(parameters__instrument__in=names)
+    return (
+        Job.objects.filter(_readable(user))
+        .exclude(looks)
+        .select_related("repository__facility", "created_by")
     )
 
 
