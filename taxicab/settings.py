@@ -30,7 +30,7 @@ ALLOWED_HOSTS = words("TAXICAB_ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = words("TAXICAB_TRUSTED_ORIGINS")
 BIND = os.environ.get("TAXICAB_BIND", "127.0.0.1:8000")
 # The demo speaks plain HTTP on this machine alone; taxicab.core.checks refuses the
-# flag on any bind but loopback.
+# flag on any bind but loopback, and a middleware who asks from elsewhere.
 INSECURE_HTTP = flag("TAXICAB_INSECURE_HTTP", default=False) and (is_loopback(BIND))
 SECURE_SSL_REDIRECT = not (DEBUG or INSECURE_HTTP)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not (DEBUG or INSECURE_HTTP)
@@ -70,8 +70,10 @@ INSTALLED_APPS = [
     "taxicab.demo",
 ]
 MIDDLEWARE = [
+    "taxicab.core.middleware.keep_plain_http_here",
     "django.middleware.security.SecurityMiddleware",
     "taxicab.core.middleware.content_security_policy",
+    "taxicab.core.middleware.refuse_nul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -182,7 +184,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["taxicab.core.parsers.PlainJSONParser"],
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "taxicab.api.answer_error",
 }

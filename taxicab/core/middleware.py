@@ -1,16 +1,43 @@
-"""Small middlewares: the content-security policy, known errors as pages."""
+"""Small middlewares: plain HTTP, the content-security policy, known errors as pages."""
 
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import render
 
+from taxicab.environment import is_loopback
 from taxicab.errors import TaxicabError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-__all__ = ["content_security_policy", "show_known_errors"]
+__all__ = [
+    "content_security_policy",
+    "keep_plain_http_here",
+    "show_known_errors",
+]
+
+
+def keep_plain_http_here(get_response: GetResponse) -> GetResponse:
+    """Refuse plain HTTP from another machine, wherever the server listens.
+
+    The portal does not start with it on a bind that is not the loopback, but a server
+    may be told another bind than TAXICAB_BIND.
+    """
+    if not settings.INSECURE_HTTP:
+        raise MiddlewareNotUsed
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        address = request.META.get("REMOTE_ADDR", "")
+        if is_loopback(f"[{address}]" if ":" in address else address):
+            return get_response(request)
+        return HttpResponseForbidden(
+            "TAXICAB_INSECURE_HTTP=1 is for this machine alone: use HTTPS.",
+            content_type="text/plain",
+        )
+
+    return middleware
 
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:
