@@ -22,7 +22,7 @@ from calibrations.services.generation import (
     request_generation,
 )
 from calibrations.services.repositories import butler_settings, work_folder
-from taxicab.core.models import Instrument, Job, JobStatus
+from taxicab.core.models import Instrument, Job, JobStatus, Repository
 from taxicab.core.processes import running_redis, running_workers
 from taxicab.core.services.jobs import find_lost_jobs, requeue_job
 from tests.support import construction as make
@@ -64,10 +64,8 @@ def test_killed_workers_end_with_the_files_of_an_unbroken_generation(
     shutil.copytree(observatory.repository, untouched)
     instrument = Instrument.objects.get(pk="LSSTComCam")
     nora = people.make_person("nora", "calibration_team", instrument)
-    make.connect_build_place(observatory.repository)
+    place = make.connect_build_place(observatory.repository)
     ticket = make.make_ticket(nora, instrument)
-    with sites.broker("memory://"):  # looked up here, so nobody needs the message
-        selection = make.choose(ticket, "bias", nora)
     site = sites.Site(QUEUE, tmp_path / "site")
     instants = random.Random(SEED)
     with running_redis(tmp_path / "redis") as redis, sites.broker(redis.url):
@@ -77,6 +75,12 @@ def test_killed_workers_end_with_the_files_of_an_unbroken_generation(
 
         def worker():
             return running_workers([QUEUE], tmp_path / "logs", environment)
+
+        # Looked up by this process: no worker needs the message.
+        Repository.objects.filter(pk=place.pk).update(queue="nobody")
+        selection = make.choose(make_fresh(ticket), "bias", nora)
+        Repository.objects.filter(pk=place.pk).update(queue=QUEUE)
+        ticket = make_fresh(ticket)
 
         generation = request_generation(
             ticket, selection=selection, by=nora, task=tasks.generate_calibration
@@ -108,6 +112,11 @@ def test_killed_workers_end_with_the_files_of_an_unbroken_generation(
     unbroken = run_unbroken(untouched, generation, folder, tmp_path / "work")
     assert products(gateway(observatory.repository, ticket), generation) == unbroken
     assert len(unbroken) >= 9
+
+
+def make_fresh(ticket):
+    """The ticket, with its repository as the database has it now."""
+    return type(ticket).objects.get(pk=ticket.pk)
 
 
 def is_running(job):

@@ -187,6 +187,7 @@ def running_web(folder: Path, environment: Mapping[str, str]) -> Iterator[Child]
             *(sys.executable, "-m", "gunicorn", "taxicab.wsgi:application"),
             *("--bind", bind, "--workers", str(WEB_WORKERS)),
             *("--threads", str(WEB_THREADS), "--graceful-timeout", "5"),
+            "--preload",  # what refuses an unsafe start is asked once
             *("--access-logfile", str(folder / "web-access.log")),
         ],
         folder / "web.log",

@@ -1,13 +1,14 @@
 """Live the demonstration's story in a portal whose workers run already."""
 
 import time
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from taxicab.core.models import Instrument
+from taxicab.core.models import Instrument, Repository
 from taxicab.demo.observatory import build_observatory
 from taxicab.demo.people import PEOPLE, bring_people
 from taxicab.demo.progress import Narrator
@@ -22,17 +23,38 @@ class Command(BaseCommand):
 
     help = __doc__
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument(
+            "--prepare",
+            action="store_true",
+            help="Only build the observatory, its sites and its people.",
+        )
+        parser.add_argument(
+            "--detectors",
+            default="",
+            help="Detector ids such as 0,1; all nine by default.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Build the observatory, live the story, end with a table."""
         started = time.monotonic()
         narrator = Narrator()
         folder = settings.TAXICAB_DATA / "demo"
         try:
-            call_command("loaddata", "facilities", verbosity=0)
+            if not Repository.objects.exists():  # loading again would disconnect them
+                call_command("loaddata", "facilities", verbosity=0)
             instrument = Instrument.objects.get(name="LSSTComCam")
             passwords = bring_people(folder, instrument=instrument)
-            nights = build_observatory(settings.TAXICAB_DATA, SITES, narrator=narrator)
+            nights = build_observatory(
+                settings.TAXICAB_DATA,
+                SITES,
+                narrator=narrator,
+                detectors=options["detectors"],
+            )
             connect_sites()
+            if options["prepare"]:
+                return
             deployment = Story(instrument, nights, narrator).live()
         except TaxicabError as error:
             raise CommandError(str(error)) from error
