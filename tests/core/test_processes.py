@@ -218,7 +218,7 @@ def test_postgres_starts_and_leaves_nothing(
 
 
 def test_postgres_runs_from_a_folder_others_cannot_enter(tmp_path: Path) -> None:
-    # A checkout under /root: the unprivileged user cannot reach its wheels.
+    # A checkout in the home of root: the unprivileged user cannot reach its wheels.
     package = importlib.util.find_spec("pgserver")
     assert package is not None
     assert package.origin is not None

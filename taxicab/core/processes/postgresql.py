@@ -102,7 +102,7 @@ def _unprivileged_user() -> int | None:
 
 
 def _reachable(binaries: Path, home: Path) -> Path:
-    """Copy a wheel that other users cannot enter (a checkout under /root)."""
+    """Copy a wheel that other users cannot enter (one in the home of root)."""
     if all(parent.stat().st_mode & 0o001 for parent in [binaries, *binaries.parents]):
         return binaries
     package = binaries.parents[1]
