@@ -139,7 +139,9 @@ class TrackingRowSerializer(serializers.Serializer[Any]):
 class FilingSerializer(serializers.Serializer[Any]):
     """A deployment ticket to file."""
 
-    taxicab = serializers.RegexField(r"^TAXICAB-\d+$", help_text="TAXICAB-nn")
+    taxicab = serializers.RegexField(
+        r"^TAXICAB-[1-9][0-9]{0,8}$", help_text="TAXICAB-nn"
+    )
     key = serializers.CharField(max_length=24, help_text="DM-nnnnn, as entered.")
     url = serializers.URLField(required=False, default="", allow_blank=True)
 

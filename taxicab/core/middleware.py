@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import render
 
 from taxicab.environment import is_loopback
@@ -15,6 +15,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 __all__ = [
     "content_security_policy",
     "keep_plain_http_here",
+    "refuse_nul",
     "show_known_errors",
 ]
 
@@ -47,6 +48,17 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         response.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
         return response
+
+    return middleware
+
+
+def refuse_nul(get_response: GetResponse) -> GetResponse:
+    """Find nothing at an address with a NUL: PostgreSQL cannot even look for it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info:
+            raise Http404("No address holds a NUL.")
+        return get_response(request)
 
     return middleware
 

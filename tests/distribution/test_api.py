@@ -172,3 +172,23 @@ def test_set_of_another_camera_cannot_be_filed(taxicab, connected, facilities):
 def test_unknown_deployment_when_there_is_none(client, facilities):
     answer = client.get("/api/v1/deployments/DM-1/")
     assert answer.json()["message"].endswith("There is none.")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 3000,
+        '{"reason": "\\ud800"}',
+        '{"repository": "usdf-main", "step": "\\ud800"}',
+        '{"taxicab": "TAXICAB-' + "9" * 5000 + '", "key": "DM-9"}',
+    ],
+    ids=["deep", "half a character", "half a choice", "long number"],
+)
+@pytest.mark.parametrize("verb", ["", "DM-200/withdraw/", "DM-200/run-again/"])
+def test_a_body_that_nobody_can_keep_is_refused(deployment, deployer, verb, body):
+    client = make_client(deployer)
+    answer = client.post(
+        f"/api/v1/deployments/{verb}", body, content_type="application/json"
+    )
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error", "message", "details"}

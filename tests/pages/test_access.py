@@ -128,3 +128,13 @@ def test_unknown_addresses_and_tickets_say_so(observer):
     answer = browser.get("/construction/DM-999/")
     assert answer.status_code == 404
     assert "There is no construction ticket" in pages.text_of(answer)
+
+
+def test_nothing_is_looked_for_at_an_address_with_a_nul(
+    hailed, observer, django_assert_num_queries
+):
+    browser = pages.visitor(observer)
+    for address in ("/construction/DM-100%00/", "/api/v1/taxicab/TAXICAB-1%00/"):
+        with django_assert_num_queries(0):
+            answer = browser.get(address)
+        assert answer.status_code == 404
