@@ -288,3 +288,11 @@ def test_tickets_are_found_by_key(hailed):
     for key in ("TAXICAB-2", "TAXICAB-01", "DM-1", "1", "TAXICAB-x", "TAXICAB-²"):
         with pytest.raises(NotFoundError, match="TAXICAB-1"):
             services.find_ticket(key)
+
+
+@pytest.mark.parametrize("part", ["created_by", "override_by"])
+def test_who_chose_or_answered_for_the_exposures_does_not_decide(hailed, members, part):
+    hailed.construction.selections.update(**{part: members[0]})
+    with pytest.raises(ForbiddenError, match="a ticket of their own"):
+        services.take_position(hailed, kind=ADOPT, by=members[0])
+    services.take_position(hailed, kind=ADOPT, by=members[1])

@@ -83,7 +83,7 @@ def consensus_of(ticket: TaxicabTicket) -> Consensus:
 
 
 def authors_of(ticket: TaxicabTicket) -> list[User]:
-    """List who has a part in the set: owner, who hailed, who built and certified."""
+    """List who has a part in the set: owner, who hailed, chose, built, certified."""
     construction = ticket.construction
     ids = {construction.owner_id, ticket.hailed_by_id, ticket.report.created_by_id}
     ids |= set(_builders(construction))
@@ -160,7 +160,9 @@ def _read_kind(kind: PositionKind | str) -> PositionKind:
 
 def _builders(construction: ConstructionTicket) -> Iterable[int]:
     generations = construction.generations.all()
-    yield from generations.values_list("created_by_id", flat=True)
+    # Who answered for exposures that do not fit is judged by the board as well.
+    for name in ("created_by_id", "selection__created_by_id", "selection__override_by"):
+        yield from generations.values_list(name, flat=True)
     yield from generations.exclude(verifications=None).values_list(
         "verifications__created_by_id", flat=True
     )
