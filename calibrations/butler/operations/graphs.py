@@ -169,8 +169,8 @@ def _refuse_foreign_run(session: Session, request: PipelineRequest) -> None:
             return
     raise RunChangedError(
         f"Run {request.run} has datasets already, and {request.work_folder} does not "
-        f"keep the graph they came from. Start a new attempt, which takes the next "
-        f"letter."
+        f"keep the graph they came from. Remove the run and ask again: that is a new "
+        f"attempt, with the next letter."
     )
 
 
