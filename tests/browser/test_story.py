@@ -137,8 +137,10 @@ def test_a_set_from_log_in_to_deployed(portal, visit):
     nora.goto(f"{address}/construction/DM-50001/")
     nora.get_by_role("link", name="Hail the TAXICAB…").click()
     nora.click("main form button.primary")
-    taxicab = nora.url
-    assert "TAXICAB-1" in taxicab
+    nora.get_by_text("TAXICAB-1 is before the board.").wait_for()
+    taxicab = f"{address}/taxicab/TAXICAB-1/"
+    nora.goto(taxicab)
+    assert nora.get_by_role("link", name="Adopt…").count() == 0
     keep(nora, "hailed")
 
     # Omar files the deployment before the board has met: it cannot be started yet.
