@@ -123,7 +123,9 @@ class SelectForm(forms.Form):
         ],
     )
     physical_filter = forms.CharField(
-        label="Physical filter", widget=forms.TextInput(attrs={"class": "code"})
+        label="Physical filter",
+        max_length=32,
+        widget=forms.TextInput(attrs={"class": "code"}),
     )
     where = forms.CharField(label="Which exposures", widget=_code())
 

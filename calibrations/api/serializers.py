@@ -305,7 +305,7 @@ class SelectionRequestSerializer(serializers.Serializer[Any]):
     purpose = serializers.ChoiceField(choices=[str(p) for p in SelectionPurpose])
     where = serializers.CharField(help_text="Butler expression.")
     physical_filter = serializers.CharField(
-        required=False, default="", allow_blank=True
+        required=False, default="", allow_blank=True, max_length=32
     )
 
 

@@ -6,7 +6,12 @@ from django.core.validators import URLValidator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from calibrations.domain.names import check_tag, check_ticket
+from calibrations.domain.names import (
+    CalibrationType,
+    check_tag,
+    check_ticket,
+    verification_name,
+)
 from calibrations.domain.versions import unreleased
 from calibrations.models import ConstructionStage, ConstructionTicket
 from calibrations.services.repositories import build_repository, check_builds
@@ -19,6 +24,7 @@ from taxicab.errors import ConflictError, ForbiddenError, InputError
 
 __all__ = [
     "check_code_reviewed",
+    "check_url",
     "declare_code_changes",
     "mark_hailed",
     "mark_reviewed",
@@ -53,12 +59,15 @@ def open_ticket(
     check_may(owner, Action.BUILD, instrument)
     key = check_ticket(key)
     _check_text("the reason", reason)
-    _check_url("the ticket's address", url)
+    check_url("the ticket's address", url)
+    tag = check_tag(tag)
+    # The longest name of the set: too long for the Butler, it would fail days later.
+    verification_name(instrument.name, key, tag, CalibrationType.FLAT, "20000101a", "r")
     ticket = ConstructionTicket(
         key=key,
         instrument=instrument,
         repository=build_repository(instrument),
-        tag=check_tag(tag),
+        tag=tag,
         reason=reason.strip(),
         owner=owner,
         url=url,
@@ -280,7 +289,7 @@ def _name_review(ticket: ConstructionTicket, url: str, reviewer: User | None) ->
         raise InputError(
             "Where code was changed, give the link of its review and a reviewer."
         )
-    _check_url("the review's link", url)
+    check_url("the review's link", url)
     if reviewer == ticket.owner:
         raise InputError(
             f"{reviewer.get_username()} owns the ticket: the reviewer is somebody else."
@@ -293,7 +302,13 @@ def _name_review(ticket: ConstructionTicket, url: str, reviewer: User | None) ->
     ticket.code_review_url, ticket.code_reviewer = url, reviewer
 
 
-def _check_url(what: str, url: str) -> None:
+def check_url(what: str, url: str) -> None:
+    """Refuse an address that is no link, or longer than what is kept of one."""
+    longest = ConstructionTicket._meta.get_field("url").max_length
+    if longest and len(url) > longest:
+        raise InputError(
+            f"{what.capitalize()} has {len(url)} characters; {longest} are kept."
+        )
     try:
         if url:
             URLValidator(schemes=["http", "https"])(url)

@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from calibrations.domain.names import check_ticket
+from calibrations.services.construction import check_url
 from distribution.domain import (
     DeploymentStage,
     DeploymentStepStatus,
@@ -62,6 +63,7 @@ def file_deployment(
         raise InputError(
             f"{key} is the construction ticket: a deployment has a ticket of its own."
         )
+    check_url("the ticket's address", url)
     taxicab.refresh_from_db()
     if taxicab.stage not in {TaxicabStage.HAILED, TaxicabStage.ADOPTED}:
         raise ConflictError(

@@ -422,3 +422,9 @@ def test_no_job_is_run_again_where_its_step_would_not_be(deployment, deployer):
     step.refresh_from_db()
     assert (job.status, "later job" in job.message) == ("failed", True)
     assert step.status == DeploymentStepStatus.QUEUED
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/", "https://e.org/" + "x" * 200])
+def test_the_link_of_a_deployment_is_one_and_fits(taxicab, deployer, url):
+    with pytest.raises(InputError, match=r"http\(s\) address|are kept"):
+        deployments.file_deployment(taxicab, key="DM-7", by=deployer, url=url)
