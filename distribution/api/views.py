@@ -82,8 +82,8 @@ class DeploymentViewSet(ListModelMixin, GenericViewSet[DeploymentTicket]):
     def retrieve(self, request: Request, key: str) -> Response | HttpResponse:
         """Give one deployment; its ETag is its key and revision.
 
-        An answer of 304 reads the revision alone. The revision is read before the
-        rest, so that an ETag is never younger than what it stands for.
+        An answer of 304 reads the revision alone. A revision is read before the
+        targets, so that an ETag is never younger than what it stands for.
         """
         readable = DeploymentTicket.objects.readable_by(request.user).filter(key=key)
         revision = readable.values_list("revision", flat=True).first()
@@ -93,7 +93,9 @@ class DeploymentViewSet(ListModelMixin, GenericViewSet[DeploymentTicket]):
         plain = cast(HttpRequest, request)  # it answers for the one it wraps
         response = get_conditional_response(plain, etag=etag)
         if response is None:
-            response = Response(self.get_serializer(self.get_object()).data)
+            data = self.get_serializer(self.get_object()).data
+            etag = f'"{key}-{data["revision"]}"'  # it may have risen meanwhile
+            response = Response(data)
         response["ETag"] = etag
         patch_cache_control(response, private=True, no_cache=True)
         return response

@@ -4,7 +4,9 @@ import pytest
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from distribution.api.views import DeploymentViewSet
 from distribution.services import deployments
+from distribution.services.progress import raise_revision
 from taxicab.core.models import Instrument
 from tests.support import people
 
@@ -192,3 +194,15 @@ def test_a_body_that_nobody_can_keep_is_refused(deployment, deployer, verb, body
     )
     assert answer.status_code == 400
     assert set(answer.json()) == {"error", "message", "details"}
+
+
+def test_the_etag_is_of_the_revision_in_the_answer(client, deployment, monkeypatch):
+    find = DeploymentViewSet.get_object
+
+    def find_later(view):
+        raise_revision(deployment)
+        return find(view)
+
+    monkeypatch.setattr(DeploymentViewSet, "get_object", find_later)
+    answer = client.get(ADDRESS)
+    assert answer["ETag"] == f'"DM-200-{answer.json()["revision"]}"'
