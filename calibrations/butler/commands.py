@@ -38,6 +38,8 @@ def pipeline_command(
     """Spell the command line of a pipeline with all its configuration."""
     address = settings.pipelines.get(request.pipeline, request.pipeline)
     words = ["pipetask", "run", "-b", settings.root, "-p", address]
+    if settings.instrument_class:
+        words += ["--instrument", settings.instrument_class]
     words += ["-i", ",".join(request.inputs), "--output-run", request.run]
     if request.where.strip():
         words += ["-d", request.where]

@@ -57,11 +57,11 @@ class ButlerSettings(Record):
     raw_dataset_type: str = "raw"
     raw_collection: str = "{instrument}/raw/all"
     default_chain: str = "{instrument}/calib"
-    instrument_class: str = "calibrations.butler.instruments.LsstComCam"
+    instrument_class: str = ""
+    """In place of the instrument that a pipeline names; empty leaves that alone."""
     pipelines: dict[str, str] = field(default_factory=dict)
     """Address of the pipeline YAML for each of bias, dark, flat, verifyBias,
     verifyDark, verifyFlat, selfReview."""
-    image_storage_class: str = "CcdImage"
     self_review_dataset_type: str = "selfReviewExp"
     """Dataset whose header names the calibrations that were applied."""
     processes: int = 1

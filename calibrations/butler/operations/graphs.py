@@ -83,6 +83,8 @@ def make_pipeline(session: Session, request: PipelineRequest) -> Pipeline:
     except FileNotFoundError:
         known = nearest(request.pipeline, session.settings.pipelines, "configured")
         raise NotFoundError(f"There is no pipeline at {address}{known}.") from None
+    if session.settings.instrument_class:
+        pipeline.addInstrument(session.settings.instrument_class)
     for name, value in sorted(request.overrides.items()):
         label, _, key = name.partition(":")
         try:

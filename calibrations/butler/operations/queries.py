@@ -28,6 +28,7 @@ from calibrations.butler.records import (
     ValidityRow,
 )
 from calibrations.domain.validity import parse_tai
+from calibrations.domain.verified import read_tests, results_type
 from taxicab.errors import InputError, NotFoundError
 
 __all__ = [
@@ -281,11 +282,20 @@ def spell_time(time: Any) -> str | None:
 def read_metrics(
     session: Session, collection: str, dataset_type: str
 ) -> list[dict[str, Any]]:
-    """Read the tables of a type as rows of plain values, NaN as None."""
+    """Read the tables of a type as rows of plain values, NaN as None.
+
+    Tests that a site's own ``cp_verify`` did not write are read from its Results.
+    """
     with session.butler() as butler:
         session.require_collections(butler, [collection])
-        types = list(butler.registry.queryDatasetTypes([dataset_type]))
-        refs = find_datasets(butler, [collection], types)
+        refs = _find_tables(butler, collection, dataset_type)
+        beside = results_type(dataset_type)
+        if not refs and beside is not None:
+            results, stage = beside
+            found = _find_tables(butler, collection, results)
+            rows = (row for ref in found for row in _rows(butler.get(ref)))
+            if tests := list(read_tests(rows, stage)):
+                return tests
         if not refs:
             info = butler.collections.get_info(collection, include_summary=True)
             present = sorted(info.dataset_types or ())
@@ -296,6 +306,13 @@ def read_metrics(
                 present=present,
             )
         return [row for ref in refs for row in _rows(butler.get(ref))]
+
+
+def _find_tables(
+    butler: Butler, collection: str, dataset_type: str
+) -> list[DatasetRef]:
+    types = list(butler.registry.queryDatasetTypes([dataset_type]))
+    return find_datasets(butler, [collection], types)
 
 
 def _rows(table: Any) -> Iterator[dict[str, Any]]:

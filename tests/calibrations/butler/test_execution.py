@@ -8,7 +8,7 @@ from calibrations.butler.errors import (
     QuantaFailedError,
     RunChangedError,
 )
-from taxicab.errors import InputError
+from taxicab.errors import InputError, TaxicabError
 from tests.support.gateway import DEFAULT, GENERATED, INSTRUMENT, RAWS
 
 
@@ -136,3 +136,15 @@ def test_a_bad_expression_and_a_bad_override_are_refused(raw_site):
         raw_site.gateway().run_pipeline(raw_site.request(where="exposure.nothing = 1"))
     with pytest.raises(InputError, match="it has tinyAverage, tinyCount"):
         raw_site.gateway().run_pipeline(raw_site.request(overrides={"other:x": 1}))
+
+
+def test_a_repository_names_its_own_instrument(raw_site):
+    other = "calibrations.butler.instruments.Nothing"
+    with pytest.raises(TaxicabError, match="Nothing"):
+        raw_site.gateway(instrument_class=other).run_pipeline(raw_site.request())
+    commands = [e["lines"] for e in raw_site.events if e["event"] == "commands"]
+    assert commands == []
+    own = "calibrations.butler.instruments.LsstComCam"
+    raw_site.gateway(instrument_class=own).run_pipeline(raw_site.request())
+    (lines,) = [e["lines"] for e in raw_site.events if e["event"] == "commands"]
+    assert f"--instrument {own}" in lines[0]

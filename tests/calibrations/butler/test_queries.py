@@ -102,6 +102,32 @@ def test_metrics_are_read_as_plain_rows(site):
     ]
 
 
+def test_metrics_of_upstream_are_read_from_its_results(site):
+    with Butler.from_config(str(site.repository), writeable=True) as butler:
+        type_ = DatasetType(
+            "verifyBiasResults",
+            ("instrument",),
+            "ArrowAstropy",
+            universe=butler.dimensions,
+        )
+        butler.registry.registerDatasetType(type_)
+        butler.collections.register("LSSTComCam/upstream")
+        table = Table(
+            {
+                "exposure": np.array([1, 2], dtype=np.int64),
+                "detector": np.array([0, 0], dtype=np.int64),
+                "amplifier": ["C10", "C10"],
+                "BIAS_MEAN": [0.5, 9.0],
+                "BIAS_NOISE": [8.0, 8.0],
+                "BIAS_VERIFY_MEAN": [True, False],
+            }
+        )
+        butler.put(table, type_, instrument="LSSTComCam", run="LSSTComCam/upstream")
+    rows = site.gateway().read_metrics("LSSTComCam/upstream", "verifyBiasTests")
+    told = [(row["exposure"], row["test"], row["value"], row["passed"]) for row in rows]
+    assert told == [(1, "MEAN", 0.5, True), (2, "MEAN", 9.0, False)]
+
+
 def test_metrics_that_are_not_there_are_told(site):
     with pytest.raises(NotFoundError, match="has no verifyBiasTests"):
         site.gateway().read_metrics(GENERATED, "verifyBiasTests")
