@@ -41,7 +41,7 @@ run: base
 	@$(RUN) manage.py serve $(ARGS)
 
 test: dev chromium
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n logical $(ARGS)
 
 lint: dev
 	@.ci/lint

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,35 +79,59 @@ class JobNotQueuedError(ConflictError):
 
 
 class JobRecorder:
-    """What a running step tells its row; cheap enough to call for every event."""
+    """What a running step tells its row; cheap enough to call for every event.
+
+    Lines and counts are gathered for a moment: the middleware writes several lines a
+    quantum, and each update writes the whole tail of the log anew.
+    """
+
+    GATHER_S = 0.25
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self._lines: list[str] = []
+        self._changes: dict[str, Any] = {}
+        self._written = 0.0
 
-    def _update(self, **changes: Any) -> None:
-        Job.objects.filter(pk=self.job.pk).update(
-            heartbeat_at=timezone.now(), **changes
-        )
+    def flush(self) -> None:
+        """Write what was gathered."""
+        changes, lines = self._changes, self._lines
+        if lines:
+            text = Concat(F("log"), Value("".join(lines)))
+            changes = {**changes, "log": Right(text, Job.LOG_TAIL_CHARACTERS)}
+        if changes:
+            Job.objects.filter(pk=self.job.pk).update(
+                heartbeat_at=timezone.now(), **changes
+            )
+        self._changes, self._lines = {}, []
+        self._written = time.monotonic()
+
+    def _flush_if_due(self) -> None:
+        if time.monotonic() - self._written >= self.GATHER_S:
+            self.flush()
 
     def log(self, line: str) -> None:
         """Append a line to the log's tail."""
-        text = Concat(F("log"), Value(line.rstrip() + "\n"))
-        self._update(log=Right(text, Job.LOG_TAIL_CHARACTERS))
+        self._lines.append(line.rstrip() + "\n")
+        self._flush_if_due()
 
     def say(self, message: str) -> None:
         """Say in a sentence what happens now."""
-        self._update(message=message)
+        self._changes["message"] = message
+        self.flush()
 
     def progress(self, *, planned: int, done: int, failed: int = 0) -> None:
         """Set the counts of quanta or files."""
-        self._update(planned=planned, done=done, failed=failed)
+        self._changes |= {"planned": planned, "done": done, "failed": failed}
+        self._flush_if_due()
 
     def add_commands(self, commands: list[str]) -> None:
         """Keep the equivalent command lines, each once."""
         job = Job.objects.get(pk=self.job.pk)
         new = [line for line in commands if line not in job.commands]
         if new:
-            self._update(commands=[*job.commands, *new])
+            self._changes["commands"] = [*job.commands, *new]
+            self.flush()
 
     def should_cancel(self) -> bool:
         """Whether somebody asked for the job to end."""
@@ -243,7 +268,10 @@ def running_job(job_id: int, *, on_end: Hook | None = None) -> Iterator[JobRecor
     beat = threading.Thread(target=_beat, args=(job_id, stop), daemon=True)
     beat.start()
     try:
-        yield recorder
+        try:
+            yield recorder
+        finally:
+            recorder.flush()
     except TaxicabError as error:
         is_cancel = error.error == JobCancelledError.error
         status = JobStatus.CANCELLED if is_cancel else JobStatus.FAILED
