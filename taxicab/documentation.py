@@ -5,12 +5,18 @@ refuses; this page needs neither scripts nor styles of its own.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from drf_spectacular.generators import SchemaGenerator
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import check_may
@@ -47,13 +53,28 @@ class Section:
     operations: list[Operation] = field(default_factory=list)
 
 
+@login_not_required  # it looks by itself: a token is as good as a session
 @require_GET
 def api_docs(request: HttpRequest) -> HttpResponse:
     """Show every operation with what it takes and gives."""
+    if not request.user.is_authenticated:
+        reader = _token_holder(request)
+        if reader is None:
+            return redirect_to_login(request.get_full_path())
+        request.user = reader
     check_may(request.user, Action.READ)
     schema = SchemaGenerator().get_schema(request=None, public=True)
     context = {"info": schema["info"], "sections": _sections(schema)}
     return render(request, "core/api_docs.html", context)
+
+
+def _token_holder(request: HttpRequest) -> User | None:
+    """Find whose token the request carries."""
+    try:
+        found = TokenAuthentication().authenticate(cast(Request, request))
+    except AuthenticationFailed:
+        return None
+    return None if found is None else cast(User, found[0])
 
 
 def _sections(schema: dict[str, Any]) -> list[Section]:

@@ -1,5 +1,7 @@
 """Nothing is shown to strangers, and everything to those who may read it."""
 
+from rest_framework.authtoken.models import Token
+
 from tests.support import pages
 
 LISTS = (
@@ -104,6 +106,19 @@ def test_somebody_without_a_role_learns_nothing(deployment, django_user_model):
         page = pages.text_of(browser.get(address))
         for word in ("DM-100", "DM-200", "TAXICAB-1<", "ines"):
             assert word not in page, address
+
+
+def test_a_token_reads_what_rest_says_of_itself(observer):
+    browser = pages.visitor()
+    token = Token.objects.create(user=observer)
+    with_token = {"Authorization": f"Token {token.key}"}
+    answer = browser.get("/api/docs/", headers=with_token)
+    assert answer.status_code == 200
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    # It is no way in to the pages, and an unknown one is none at all.
+    assert browser.get("/", headers=with_token).status_code == 302
+    unknown = {"Authorization": "Token 0123"}
+    assert browser.get("/api/docs/", headers=unknown).status_code == 302
 
 
 def test_everybody_finds_the_way_in():
