@@ -44,6 +44,11 @@ class Command(BaseCommand):
             default=os.environ.get("TAXICAB_BIND", "127.0.0.1:8000"),
             help="Address to serve on (default %(default)s).",
         )
+        parser.add_argument(
+            "--detectors",
+            default="",
+            help="Simulate only some detectors, such as 0,1; all nine by default.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start what the portal needs, live the story, serve."""
@@ -64,7 +69,7 @@ class Command(BaseCommand):
                     running_workers(QUEUES, logs, environment)
                 )
                 beat = stack.enter_context(running_beat(logs, environment))
-                self._live(environment)
+                self._live(environment, options["detectors"])
                 if options["exit"]:
                     return
                 web = stack.enter_context(running_web(logs, environment))
@@ -76,9 +81,9 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
 
-    def _live(self, environment: dict[str, str]) -> None:
+    def _live(self, environment: dict[str, str], detectors: str) -> None:
         told = subprocess.run(
-            [sys.executable, "-m", "django", "live_demo"],
+            [sys.executable, "-m", "django", "live_demo", "--detectors", detectors],
             env=environment,
             stdin=subprocess.DEVNULL,
             check=False,

@@ -1,0 +1,80 @@
+"""The demonstration's command, with one detector: its end, and its end again."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+from taxicab.demo.summary import is_complete
+from tests.support import deployments as make
+from tests.support import sites
+
+
+def live(data):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TAXICAB_")}
+    return subprocess.run(
+        [
+            *(sys.executable, "manage.py", "demo", "--exit"),
+            *("--detectors", "4"),
+        ],
+        cwd=settings.BASE_DIR,
+        env=environment | {"TAXICAB_DATA": str(data)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(600)
+def test_the_demonstration_ends_deployed_everywhere_and_may_be_told_again(tmp_path):
+    data = tmp_path / "data"
+    told = live(data)
+    assert told.returncode == 0, told.stdout + told.stderr
+    path = data / "demo" / "summary.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    summary = json.loads(path.read_text())
+    assert summary["stage"] == "deployed"
+    assert [r["repository"] for r in summary["repositories"]] == [
+        "USDF /repo/main",
+        "Summit /repo/LSSTComCam",
+        "TTS /repo/LSSTComCam",
+    ]
+    for repository in summary["repositories"]:
+        assert repository["status"] == "deployed"
+        assert repository["self_review"] == "passed"
+        assert repository["datasets"] == 3  # bias, dark and flat of one detector
+        assert {c["type"] for c in repository["calibrations"]} <= {
+            "bias",
+            "dark",
+            "flat",
+        }
+        assert repository["repository"] in told.stdout
+    assert len(summary["observer_token"]) == 40
+    for user in summary["users"]:
+        assert user["password"] in told.stdout
+
+    # The Butler has what the summary says, and telling it again changes nothing.
+    roots = [data / "repos" / f for f in ("usdf/main", "summit/LSSTComCam")]
+    before = [sites.inventory(root) for root in roots]
+    for root in roots:
+        assert sites.chain(root) == ["LSSTComCam/calib/DM-47447"]
+    again = live(data)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [sites.inventory(root) for root in roots] == before
+    told_again = json.loads(path.read_text())
+    for key in ("repositories", "users", "observer_token", "collections"):
+        assert told_again[key] == summary[key]
+
+
+@pytest.mark.django_db
+def test_a_deployment_that_is_only_filed_is_not_complete(
+    scientist, deployer, instrument
+):
+    make.connect("USDF", "/repo/main", folder="/none", queue="usdf")
+    taxicab = make.make_adopted("DM-100", owner=scientist, instrument=instrument)
+    assert not is_complete(make.file(taxicab, "DM-200", by=deployer))
