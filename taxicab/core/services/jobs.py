@@ -15,7 +15,7 @@ from typing import Any
 from celery import Task
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Right
 from django.utils import timezone
@@ -315,7 +315,11 @@ def _take(job_id: int) -> Job:
 
 def _beat(job_id: int, stop: threading.Event) -> None:
     while not stop.wait(settings.JOB_HEARTBEAT_S):
-        Job.objects.filter(pk=job_id).update(heartbeat_at=timezone.now())
+        try:
+            Job.objects.filter(pk=job_id).update(heartbeat_at=timezone.now())
+        except DatabaseError as error:  # away for a moment: the worker is not lost
+            logger.warning("Job %s could not tell that it runs: %s", job_id, error)
+            connection.close()
     connection.close()
 
 
