@@ -1,5 +1,7 @@
 """What people do with a deployment ticket: file, start, skip, run again, roll back."""
 
+import logging
+
 from celery import Task
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -43,6 +45,8 @@ __all__ = [
     "start_deployment",
     "withdraw_deployment",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -317,11 +321,20 @@ def roll_back(target: DeploymentTarget, *, reason: str, by: User, task: Task) ->
 
 
 def retry_waiting_self_reviews(*, task: Task) -> int:
-    """Run the self-reviews again that waited for an exposure; returns how many."""
-    steps = _waiting_self_reviews()
-    for step in steps:
-        run_step_again(step, by=None, task=task)
-    return len(steps)
+    """Run the self-reviews again that waited for an exposure; returns how many.
+
+    One that cannot be run, because a step before it is taken again, waits on and
+    keeps no other from its turn.
+    """
+    asked = 0
+    for step in _waiting_self_reviews():
+        try:
+            run_step_again(step, by=None, task=task)
+        except ConflictError as error:
+            logger.info("%s waits on: %s", step, error)
+        else:
+            asked += 1
+    return asked
 
 
 def _waiting_self_reviews() -> "QuerySet[DeploymentStep]":

@@ -199,6 +199,21 @@ def test_waiting_is_not_passed(deployment, deployer):
     assert deployments.retry_waiting_self_reviews(task=TASK) == 0
 
 
+def test_one_that_cannot_be_retried_keeps_no_other_waiting(deployment, deployer):
+    start(deployment, deployer)
+    origin, summit = deployment.targets.all()
+    for target in (origin, summit):
+        *earlier, review = target.steps.all()
+        for step in earlier:
+            finish(step)
+        finish(review, result={"status": "waiting"})
+    prepend = origin.steps.first()
+    cancel_job(deployments.run_step_again(prepend, by=deployer, task=TASK), by=deployer)
+    assert deployments.retry_waiting_self_reviews(task=TASK) == 1
+    assert summit.steps.last().status == DeploymentStepStatus.QUEUED
+    assert origin.steps.last().status == DeploymentStepStatus.WAITING
+
+
 def test_skipped_with_a_reason_and_taken_in_again(deployment, deployer):
     origin, summit = deployment.targets.all()
     with pytest.raises(InputError, match="Say why"):
