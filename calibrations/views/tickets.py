@@ -24,9 +24,9 @@ from calibrations.services.record import (
 )
 from taxicab.core.models import Job
 from taxicab.core.pages import (
-    POLL_ENDED,
     ReasonForm,
     Sheet,
+    answer_poll,
     answer_sheet,
     one_page,
     posted,
@@ -95,8 +95,7 @@ def ticket(request: HttpRequest, key: str) -> HttpResponse:
 def ticket_live(request: HttpRequest, key: str) -> HttpResponse:
     """Answer the poll of a ticket's page; 286 once nothing runs."""
     context = ticket_context(request, find_ticket(request, key))
-    status = 200 if context["is_moving"] else POLL_ENDED
-    return render(request, "calibrations/_ticket.html", context, status=status)
+    return answer_poll(request, "calibrations/_ticket.html", context)
 
 
 @require_GET

@@ -24,9 +24,9 @@ from taxicab.board.models import TaxicabStage
 from taxicab.board.services import find_ticket, readable_tickets
 from taxicab.core.models import Instrument, Job
 from taxicab.core.pages import (
-    POLL_ENDED,
     ReasonForm,
     Sheet,
+    answer_poll,
     answer_sheet,
     one_page,
     posted,
@@ -91,8 +91,7 @@ def deployment(request: HttpRequest, key: str) -> HttpResponse:
 def deployment_live(request: HttpRequest, key: str) -> HttpResponse:
     """Answer the poll of a deployment's page; 286 once nothing runs."""
     context = _context(request, find_deployment(request, key))
-    status = 200 if context["is_moving"] else POLL_ENDED
-    return render(request, "distribution/_deployment.html", context, status=status)
+    return answer_poll(request, "distribution/_deployment.html", context)
 
 
 @require_http_methods(["GET", "POST"])

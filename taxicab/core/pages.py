@@ -18,6 +18,7 @@ __all__ = [
     "POLL_ENDED",
     "ReasonForm",
     "Sheet",
+    "answer_poll",
     "answer_sheet",
     "one_page",
     "posted",
@@ -28,6 +29,21 @@ POLL_ENDED = 286
 """The status that tells htmx to ask no more."""
 
 PAGE_LENGTH = 50
+
+
+def answer_poll(
+    request: HttpRequest, template: str, context: dict[str, Any]
+) -> HttpResponse:
+    """Answer the poll of a page without forms, whose context says ``is_moving``.
+
+    Once nothing moves the whole page is loaded again, for what stands outside the
+    fragment: the chain of tickets, the history, the count of jobs.
+    """
+    if context["is_moving"]:
+        return render(request, template, context)
+    response = render(request, template, context, status=POLL_ENDED)
+    response["HX-Refresh"] = "true"
+    return response
 
 
 class ReasonForm(forms.Form):

@@ -38,6 +38,7 @@ def test_polling_ends_when_nothing_runs(deployment, deployer):
     Job.objects.update(status="failed")
     answer = browser.get("/deployments/DM-200/live/")
     assert answer.status_code == 286
+    assert answer["HX-Refresh"] == "true"
     assert "hx-trigger" not in pages.text_of(answer)
 
 
