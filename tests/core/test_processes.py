@@ -278,6 +278,15 @@ def test_secret_key_is_drawn_once_and_private(tmp_path: Path) -> None:
     assert key.read_text() == text
 
 
+def test_database_is_private_even_one_that_was_not(tmp_path: Path) -> None:
+    database = tmp_path / "portal.sqlite3"
+    database.touch(mode=0o644)
+    base = {**os.environ, "TAXICAB_DATABASE_URL": ""}
+    prepare_portal(embedded_environment(tmp_path, base=base))
+    assert database.stat().st_size > 0
+    assert [p.stat().st_mode & 0o077 for p in tmp_path.glob("portal.sqlite3*")] == [0]
+
+
 def test_plain_http_is_for_the_loopback() -> None:
     here = Path("/nonexistent")
     base = {"TAXICAB_SECRET_KEY": "x"}

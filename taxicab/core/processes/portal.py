@@ -89,6 +89,13 @@ def _kept_secret(folder: Path) -> Path:
     return path
 
 
+def _close_database(folder: Path) -> None:
+    """Let nobody else on this machine read tokens, sessions and password hashes."""
+    (folder / "portal.sqlite3").touch(mode=0o600)
+    for path in folder.glob("portal.sqlite3*"):  # with its journal
+        path.chmod(0o600)
+
+
 def prepare_portal(environment: Mapping[str, str]) -> None:
     """Bring the database to the present schema and collect the static files.
 
@@ -99,6 +106,8 @@ def prepare_portal(environment: Mapping[str, str]) -> None:
     """
     if data := environment.get("TAXICAB_DATA"):
         Path(data).mkdir(parents=True, exist_ok=True)  # SQLite makes no folders
+        if not environment.get("TAXICAB_DATABASE_URL"):
+            _close_database(Path(data))
     for command in (["migrate"], ["collectstatic"]):
         done = subprocess.run(
             [sys.executable, "-m", "django", *command, "--noinput", "--verbosity=0"],
