@@ -166,7 +166,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "retry-waiting-self-reviews": {
         "task": "distribution.tasks.retry_waiting_self_reviews",
-        "schedule": 300.0,  # seconds
+        "schedule": 1800.0,  # seconds: raws of a new night come once a day
     },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(TAXICAB_DATA / "celerybeat-schedule")

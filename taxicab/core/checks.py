@@ -1,6 +1,8 @@
 """Checks that keep an unsafe portal from starting, beside Django's own."""
 
+import contextlib
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -110,8 +112,18 @@ def find_default_passwords() -> list[str]:
             found.append(person.get_username())
         else:
             harmless.add(seal)
-    _harmless_file().write_text("\n".join(sorted(harmless)))
+    _remember(harmless)
     return found
+
+
+def _remember(harmless: set[str]) -> None:
+    """Keep what was tried, all of it or nothing; a folder one cannot write forgets."""
+    path = _harmless_file()
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.write_text("\n".join(sorted(harmless)))
+        draft.replace(path)
 
 
 def _seal(person: User) -> str:

@@ -46,7 +46,8 @@ PERMISSIONS: dict[Role, frozenset[Action]] = {
     Role.CALIBRATION_TEAM: frozenset(_TEAM),
     Role.BOARD: frozenset({Action.READ, Action.TAKE_POSITION, Action.DECIDE}),
     Role.DEPLOYER: frozenset({Action.READ, Action.DEPLOY, Action.SKIP_REPOSITORY}),
-    # Manages people, repositories and limits; takes no part in a ticket's life.
+    # Manages people, repositories and how many must adopt; takes no part in a
+    # ticket's life. Limits of the tests are versioned with the code.
     Role.ADMINISTRATOR: frozenset({Action.READ, Action.MANAGE}),
 }
 

@@ -183,6 +183,11 @@ def test_consensus_follows_the_positions_and_the_roles(hailed, members, settings
     assert services.consensus_of(hailed).is_reached
     settings.REQUIRED_ADOPTIONS = 3
     assert not services.consensus_of(hailed).is_reached
+    # An administrator may set it for one camera.
+    instrument = hailed.construction.instrument
+    instrument.required_adoptions = 2
+    assert services.consensus_of(hailed).is_reached
+    instrument.required_adoptions = None
     settings.REQUIRED_ADOPTIONS = 2
     tomas.role_grants.all().delete()
     assert not services.consensus_of(hailed).is_reached

@@ -78,7 +78,8 @@ def consensus_of(ticket: TaxicabTicket) -> Consensus:
         ],
         authors=[author.get_username() for author in authors_of(ticket)],
         must_be_heard=sorted({name for _, name, heard in members if heard}),
-        required=settings.REQUIRED_ADOPTIONS,
+        required=ticket.construction.instrument.required_adoptions
+        or settings.REQUIRED_ADOPTIONS,
     )
 
 

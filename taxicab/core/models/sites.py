@@ -7,6 +7,7 @@ fact about the observatory, a *location* is what makes it connected.
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from django.core.validators import MinValueValidator
 from django.db import models
 
 
@@ -26,6 +27,13 @@ class Instrument(models.Model):
     """A camera, by the name the Butler knows it."""
 
     name = models.CharField(max_length=32, primary_key=True)
+    required_adoptions = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Adopt positions that consensus needs for this camera; empty: the "
+        "portal's setting (TAXICAB_REQUIRED_ADOPTIONS).",
+    )
 
     class Meta:
         ordering: ClassVar = ["name"]
