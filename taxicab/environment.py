@@ -10,6 +10,7 @@ __all__ = [
     "database_from_url",
     "flag",
     "is_loopback",
+    "positive",
     "read_secret",
     "words",
 ]
@@ -26,6 +27,20 @@ def words(name: str) -> list[str]:
     return [
         word.strip() for word in os.environ.get(name, "").split(",") if word.strip()
     ]
+
+
+def positive(name: str, *, default: int) -> int:
+    """Read a whole number of at least 1.
+
+    Raises
+    ------
+    ValueError
+        Raised if the variable says anything else.
+    """
+    text = os.environ.get(name, "") or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} is {text!r}: give a whole number of at least 1.")
+    return int(text)
 
 
 def read_secret(name: str, *, default: str) -> str:

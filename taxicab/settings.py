@@ -11,6 +11,7 @@ from taxicab.environment import (
     database_from_url,
     flag,
     is_loopback,
+    positive,
     read_secret,
     words,
 )
@@ -170,7 +171,7 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(TAXICAB_DATA / "celerybeat-schedule")
-JOB_LOST_AFTER_S = int(os.environ.get("TAXICAB_JOB_LOST_AFTER_S", "60"))
+JOB_LOST_AFTER_S = positive("TAXICAB_JOB_LOST_AFTER_S", default=60)
 JOB_HEARTBEAT_S = 5
 
 # --- REST ------------------------------------------------------------------------
@@ -204,7 +205,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- The board -------------------------------------------------------------------
-REQUIRED_ADOPTIONS = int(os.environ.get("TAXICAB_REQUIRED_ADOPTIONS", "2"))
+REQUIRED_ADOPTIONS = positive("TAXICAB_REQUIRED_ADOPTIONS", default=2)
 
 # --- Logging ---------------------------------------------------------------------
 LOGGING = {

@@ -5,7 +5,7 @@ import logging
 from celery import Task
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from calibrations.domain.names import check_ticket
 from calibrations.services.construction import check_url
@@ -76,16 +76,39 @@ def file_deployment(
         )
     try:
         with transaction.atomic():
-            deployment = DeploymentTicket.objects.create(
-                key=key, taxicab=taxicab, url=url, filed_by=by
-            )
+            deployment, before = _file(taxicab, key=key, by=by, url=url)
     except IntegrityError as error:
         raise _already_filed(taxicab, key) from error
     record(
-        by=by, subject=subject_of(deployment), action="filed", after=deployment.stage
+        by=by,
+        subject=subject_of(deployment),
+        action="filed",
+        before=before,
+        after=deployment.stage,
     )
     _plan_targets(deployment)
     return deployment
+
+
+def _file(
+    taxicab: TaxicabTicket, *, key: str, by: User, url: str
+) -> tuple[DeploymentTicket, str]:
+    """Make the row, or take up a withdrawn one, whose key stays in the history."""
+    withdrawn = DeploymentTicket.objects.filter(
+        taxicab=taxicab, stage=DeploymentStage.WITHDRAWN
+    )
+    if (old := withdrawn.first()) and withdrawn.update(
+        key=key,
+        url=url,
+        filed_by=by,
+        stage=DeploymentStage.FILED,
+        revision=F("revision") + 1,
+    ):
+        return DeploymentTicket.objects.get(pk=old.pk), f"{old.key} {old.stage}"
+    made = DeploymentTicket.objects.create(
+        key=key, taxicab=taxicab, url=url, filed_by=by
+    )
+    return made, ""
 
 
 def _already_filed(taxicab: TaxicabTicket, key: str) -> ConflictError:

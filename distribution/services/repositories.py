@@ -29,12 +29,22 @@ def find_snapshot(
 def request_snapshot(
     repository: Repository, *, instrument: Instrument, by: User, task: Task
 ) -> Job:
-    """Ask a repository's workers to look what its default chain holds."""
+    """Ask a repository's workers to look what its default chain holds.
+
+    Whoever asks while somebody's look is under way is given that one.
+    """
     check_may(by, Action.READ, instrument)
     if not repository.is_connected:
         raise ConflictError(
             f"{repository} is not connected, so nobody can look what it holds."
         )
+    looking = Job.objects.unfinished().filter(
+        kind="snapshot",
+        repository=repository,
+        parameters__instrument=instrument.name,
+    )
+    if job := looking.first():
+        return job
     return enqueue_job(
         task,
         kind="snapshot",

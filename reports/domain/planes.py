@@ -8,7 +8,12 @@ from statistics import median
 from reports.domain.results import Result, TestNote
 from reports.domain.verdicts import TestKey
 
-__all__ = ["AmplifierVerdict", "find_amplifier_verdicts", "median_values"]
+__all__ = [
+    "AmplifierVerdict",
+    "find_amplifier_verdicts",
+    "median_values",
+    "worst_margins",
+]
 
 Place = tuple[int, str]
 """Detector id and amplifier name."""
@@ -56,3 +61,17 @@ def median_values(results: Iterable[Result]) -> dict[Place, float]:
             place = (result.detector, result.amplifier)
             values[place].append(float(result.value or 0.0))
     return {place: median(found) for place, found in values.items()}
+
+
+def worst_margins(results: Iterable[Result]) -> dict[Place, float]:
+    """Largest margin of each amplifier over exposures, in units of the limit.
+
+    A median hides what only the later night shows; absent where nothing was measured
+    or the limit is 0.
+    """
+    margins: dict[Place, float] = {}
+    for result in results:
+        if result.amplifier and (margin := result.margin) is not None:
+            place = (result.detector, result.amplifier)
+            margins[place] = max(margin, margins.get(place, margin))
+    return margins

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 
 from calibrations.domain.cameras import CAMERAS
-from reports.domain.planes import find_amplifier_verdicts, median_values
+from reports.domain.planes import (
+    find_amplifier_verdicts,
+    median_values,
+    worst_margins,
+)
 from reports.domain.results import Result, show_number, show_unit
 from reports.domain.verdicts import find_worst
 from reports.plots.figures import save_png
@@ -57,6 +61,8 @@ def draw_planes(stage: StageEvidence, instrument: str, folder: Path) -> list[dic
     for test in _numeric_tests(stage):
         results = [r for r in stage.results if (r.level, r.test) == ("AMP", test)]
         drawn.append(_draw_metric(stage, test, results, cells, outlines, folder))
+        if not all(r.passed for r in results) and worst_margins(results):
+            drawn.append(_draw_worst(stage, test, results, cells, outlines, folder))
     return drawn
 
 
@@ -200,6 +206,31 @@ def _draw_metric(
         "least one. The colours span the 2nd to 98th percentile."
     )
     return _keep_plane(figure, folder, stage, test, caption)
+
+
+def _draw_worst(
+    stage: StageEvidence,
+    test: str,
+    results: list[Result],
+    cells: list[Cell],
+    outlines: list[Outline],
+    folder: Path,
+) -> dict[str, Any]:
+    """Draw how far each amplifier goes on its worst exposure."""
+    title = f"{test}, worst exposure"
+    figure = plot_metric_plane(
+        cells,
+        outlines,
+        {place: 100 * margin for place, margin in worst_margins(results).items()},
+        failing={(r.detector, r.amplifier) for r in results if not r.passed},
+        title=f"{stage.plan.label}: {title}",
+        label="beyond the limit (% of the limit)",
+    )
+    caption = (
+        "How far the worst exposure of each amplifier is beyond the limit, below 0 "
+        "within it: what one night shows and the median hides."
+    )
+    return _keep_plane(figure, folder, stage, title, caption)
 
 
 def _keep_plane(

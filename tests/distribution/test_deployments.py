@@ -443,3 +443,15 @@ def test_no_job_is_run_again_where_its_step_would_not_be(deployment, deployer):
 def test_the_link_of_a_deployment_is_one_and_fits(taxicab, deployer, url):
     with pytest.raises(InputError, match=r"http\(s\) address|are kept"):
         deployments.file_deployment(taxicab, key="DM-7", by=deployer, url=url)
+
+
+def test_a_withdrawn_deployment_leaves_room_for_another(deployment, taxicab, deployer):
+    deployments.withdraw_deployment(deployment, by=deployer, why="Filed by mistake.")
+    deployment.refresh_from_db()
+    again = deployments.file_deployment(taxicab, key="DM-201", by=deployer)
+    assert again.key == "DM-201"
+    assert again.stage == "filed"
+    assert again.revision > deployment.revision
+    assert again.targets.count() == 2
+    with pytest.raises(ConflictError, match="DM-201"):
+        deployments.file_deployment(taxicab, key="DM-202", by=deployer)

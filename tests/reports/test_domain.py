@@ -6,6 +6,7 @@ from reports.domain.planes import (
     AmplifierVerdict,
     find_amplifier_verdicts,
     median_values,
+    worst_margins,
 )
 from reports.domain.results import TestNote, show_margin, show_number
 from reports.domain.stages import plan_stages
@@ -214,6 +215,12 @@ def test_medians_leave_out_what_is_not_measured():
     results = [make_result(value=value) for value in (1.0, 9.0, 2.0, None)]
     assert median_values(results) == {(0, "C10"): 2.0}
     assert median_values([make_result(value=None)]) == {}
+
+
+def test_the_worst_exposure_is_not_hidden_by_the_others():
+    results = [make_result(value=v, limit=2.0) for v in (1.0, 5.0, 1.5, None)]
+    assert worst_margins(results) == {(0, "C10"): 1.5}
+    assert worst_margins([make_result(value=1.0, limit=0.0)]) == {}
 
 
 # --- Stages -----------------------------------------------------------------------
