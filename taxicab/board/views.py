@@ -228,7 +228,7 @@ def _room(request: HttpRequest, found: TaxicabTicket) -> dict:
         "may_take_position": is_open and not services.position_problem(found, user),
         "may_decide": is_open and may(user, Action.DECIDE, instrument),
         "may_file": found.stage in (TaxicabStage.HAILED, TaxicabStage.ADOPTED)
-        and not hasattr(found, "deployment")
+        and not _is_filed(found)
         and (
             may(user, Action.HAIL, instrument) or may(user, Action.DEPLOY, instrument)
         ),
@@ -236,6 +236,12 @@ def _room(request: HttpRequest, found: TaxicabTicket) -> dict:
         "targets": _targets(found),
         "events": events_about(("taxicab", found.key))[:100],
     }
+
+
+def _is_filed(found: TaxicabTicket) -> bool:
+    """Whether a deployment is filed that was not withdrawn."""
+    filed = getattr(found, "deployment", None)
+    return filed is not None and filed.stage != "withdrawn"
 
 
 def _verdict_lines(summary: dict) -> list[tuple[str, dict]]:
