@@ -147,7 +147,7 @@ def repository(request: HttpRequest, slug: str) -> HttpResponse:
         "deployment__taxicab__construction__instrument"
     ).filter(deployment__taxicab__construction__instrument__in=readable)
     # The observations belong to the room above; they are reached, never imported.
-    snapshots = found.snapshots.all()  # type: ignore[attr-defined]
+    snapshots = found.snapshots.all()
     seen = {one.instrument_id: one for one in snapshots}
     context = {
         "repository": found,
