@@ -6,7 +6,7 @@ from django.db.models.fields.json import KT
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from calibrations.models import ConstructionTicket
 from reports import tasks
@@ -30,7 +30,7 @@ SANDBOX = (
 )
 
 
-@require_GET
+@require_safe
 def reports(request: HttpRequest) -> HttpResponse:
     """List reports, newest first."""
     instruments = readable_instruments(request.user)
@@ -79,14 +79,14 @@ def new(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, form, act)
 
 
-@require_GET
+@require_safe
 def report(request: HttpRequest, key: str, version: int) -> HttpResponse:
     """Show a report."""
     found = find_report(request, key, version)
     return render(request, "reports/report.html", _context(found))
 
 
-@require_GET
+@require_safe
 def report_live(request: HttpRequest, key: str, version: int) -> HttpResponse:
     """Answer the poll of a report that is being made; 286 once it is."""
     found = find_report(request, key, version)
@@ -94,7 +94,7 @@ def report_live(request: HttpRequest, key: str, version: int) -> HttpResponse:
     return render(request, "reports/_report.html", _context(found), status=status)
 
 
-@require_GET
+@require_safe
 def report_file(
     request: HttpRequest, key: str, version: int, name: str
 ) -> FileResponse:
@@ -108,7 +108,7 @@ def report_file(
     return response
 
 
-@require_GET
+@require_safe
 def report_archive(request: HttpRequest, key: str, version: int) -> FileResponse:
     """Hand out a report's folder as one file."""
     found = find_report(request, key, version)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from calibrations.models import ConstructionStage, ConstructionTicket
 from calibrations.services.overview import TypeNode, type_nodes
@@ -53,7 +53,7 @@ class Site:
     """Adopted sets that it has not got."""
 
 
-@require_GET
+@require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show what waits for the person, what runs, and the sites."""
     context = {
@@ -65,7 +65,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     return render(request, "core/dashboard.html", context)
 
 
-@require_GET
+@require_safe
 def running(request: HttpRequest) -> HttpResponse:
     """Answer the poll of the running jobs; 286 once there is none."""
     jobs = readable_jobs(request.user).listed().unfinished()[:12]

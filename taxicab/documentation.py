@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -54,7 +54,7 @@ class Section:
 
 
 @login_not_required  # it looks by itself: a token is as good as a session
-@require_GET
+@require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
     """Show every operation with what it takes and gives."""
     if not request.user.is_authenticated:

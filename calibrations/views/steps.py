@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import (
-    require_GET,
     require_http_methods,
     require_POST,
+    require_safe,
 )
 
 from calibrations import tasks
@@ -62,7 +62,7 @@ def step(request: HttpRequest, key: str, calib_type: str) -> HttpResponse:
     return answer_sheet(request, sheet, form, act, extra=context)
 
 
-@require_GET
+@require_safe
 def step_live(request: HttpRequest, key: str, calib_type: str) -> HttpResponse:
     """Answer the poll of a type's panel; 286 once nothing runs."""
     ticket = find_ticket(request, key)
@@ -71,7 +71,7 @@ def step_live(request: HttpRequest, key: str, calib_type: str) -> HttpResponse:
     return render(request, "calibrations/_step.html", context, status=status)
 
 
-@require_GET
+@require_safe
 def selection(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Show chosen exposures and what does not fit, before they run."""
     ticket = find_ticket(request, key)
@@ -79,7 +79,7 @@ def selection(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return render(request, "calibrations/selection.html", context)
 
 
-@require_GET
+@require_safe
 def selection_live(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Answer the poll of a selection's page; 286 once it is looked up."""
     found = _find_selection(find_ticket(request, key), pk)

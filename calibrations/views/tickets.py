@@ -7,7 +7,7 @@ from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from calibrations.forms import (
     CodeChangesForm,
@@ -39,7 +39,7 @@ from taxicab.errors import NotFoundError
 __all__ = ["find_ticket", "ticket_context"]
 
 
-@require_GET
+@require_safe
 def constructions(request: HttpRequest) -> HttpResponse:
     """List construction tickets, newest first."""
     instruments = readable_instruments(request.user)
@@ -84,21 +84,21 @@ def open_new(request: HttpRequest) -> HttpResponse:
     return answer_sheet(request, sheet, form, act)
 
 
-@require_GET
+@require_safe
 def ticket(request: HttpRequest, key: str) -> HttpResponse:
     """Show a ticket: where each type stands, and what is still to do."""
     found = find_ticket(request, key)
     return render(request, "calibrations/ticket.html", ticket_context(request, found))
 
 
-@require_GET
+@require_safe
 def ticket_live(request: HttpRequest, key: str) -> HttpResponse:
     """Answer the poll of a ticket's page; 286 once nothing runs."""
     context = ticket_context(request, find_ticket(request, key))
     return answer_poll(request, "calibrations/_ticket.html", context)
 
 
-@require_GET
+@require_safe
 def commands(request: HttpRequest, key: str) -> HttpResponse:
     """Show the equivalent command lines, in order."""
     found = find_ticket(request, key)
@@ -111,7 +111,7 @@ def commands(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "calibrations/commands.html", context)
 
 
-@require_GET
+@require_safe
 def collections(request: HttpRequest, key: str) -> HttpResponse:
     """Show the collections that were made for a ticket."""
     found = find_ticket(request, key)
@@ -124,7 +124,7 @@ def collections(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "calibrations/collections.html", context)
 
 
-@require_GET
+@require_safe
 def ticket_history(request: HttpRequest, key: str) -> HttpResponse:
     """Show what happened to a ticket and to the two others of its set."""
     found = find_ticket(request, key)
@@ -137,7 +137,7 @@ def ticket_history(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "calibrations/history.html", context)
 
 
-@require_GET
+@require_safe
 def record(request: HttpRequest, key: str, form: str) -> HttpResponse:
     """Hand out the construction record as Markdown or JSON."""
     found = find_ticket(request, key)

@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from distribution import tasks
 from distribution.domain import StepKind
@@ -46,7 +46,7 @@ class MatrixRow:
     cells: list[DeploymentStep | None]
 
 
-@require_GET
+@require_safe
 def deployments(request: HttpRequest) -> HttpResponse:
     """List deployment tickets, newest first."""
     rows = DeploymentTicket.objects.readable_by(request.user).detailed()
@@ -80,14 +80,14 @@ def file_new(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, FileForm(posted(request)), act)
 
 
-@require_GET
+@require_safe
 def deployment(request: HttpRequest, key: str) -> HttpResponse:
     """Show a deployment: a sentence a site, a cell a step."""
     found = find_deployment(request, key)
     return render(request, "distribution/deployment.html", _context(request, found))
 
 
-@require_GET
+@require_safe
 def deployment_live(request: HttpRequest, key: str) -> HttpResponse:
     """Answer the poll of a deployment's page; 286 once nothing runs."""
     context = _context(request, find_deployment(request, key))

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from distribution import tasks
 from distribution.forms import TrackingFilterForm
@@ -24,7 +24,7 @@ from taxicab.core.services.subjects import readable_repositories
 from taxicab.errors import NotFoundError
 
 
-@require_GET
+@require_safe
 def tracking(request: HttpRequest) -> HttpResponse:
     """Show every TAXICAB ticket and where its set is."""
     tickets, form = _filtered(request)
@@ -39,7 +39,7 @@ def tracking(request: HttpRequest) -> HttpResponse:
     return render(request, "distribution/tracking.html", context)
 
 
-@require_GET
+@require_safe
 def tracking_csv(request: HttpRequest) -> HttpResponse:
     """Hand out the tracking table as CSV, filtered as the page is."""
     tickets, _ = _filtered(request)

@@ -6,7 +6,7 @@ from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from calibrations.models import ConstructionTicket
 from taxicab.board import services
@@ -35,7 +35,7 @@ from taxicab.errors import NotFoundError
 _GRAVITY = ("failed", "missing", "warning", "passed")
 
 
-@require_GET
+@require_safe
 def taxicabs(request: HttpRequest) -> HttpResponse:
     """List TAXICAB tickets, newest first."""
     instruments = readable_instruments(request.user)
@@ -87,7 +87,7 @@ def hail(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, form, act)
 
 
-@require_GET
+@require_safe
 def taxicab(request: HttpRequest, key: str) -> HttpResponse:
     """Show the review room: verdicts, positions, what adoption needs."""
     found = find_taxicab(request, key)

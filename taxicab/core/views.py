@@ -10,9 +10,9 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import (
-    require_GET,
     require_http_methods,
     require_POST,
+    require_safe,
 )
 
 from taxicab.core.context import NEXT_THEME
@@ -55,14 +55,14 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 @login_not_required
 def favicon(request: HttpRequest) -> HttpResponse:
     """Send browsers that ask for the old name to the mark of the portal."""
     return redirect(static("img/taxicab.svg"))
 
 
-@require_GET
+@require_safe
 def jobs(request: HttpRequest) -> HttpResponse:
     """List jobs, newest first."""
     rows = readable_jobs(request.user)
@@ -83,7 +83,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     return render(request, "core/jobs.html", context)
 
 
-@require_GET
+@require_safe
 def job(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a job: what it does, its log, its end."""
     found = _find_job(request, pk)
@@ -91,7 +91,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "core/job.html", context)
 
 
-@require_GET
+@require_safe
 def job_live(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer the poll of a job's page; 286 once nothing more will happen."""
     found = _find_job(request, pk)
@@ -130,14 +130,14 @@ def run_again(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("job", pk=found.pk)
 
 
-@require_GET
+@require_safe
 def repositories(request: HttpRequest) -> HttpResponse:
     """List the repositories of every facility."""
     rows = readable_repositories(request.user).prefetch_related("instruments")
     return render(request, "core/repositories.html", {"repositories": rows})
 
 
-@require_GET
+@require_safe
 def repository(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a repository: how it is reached, its chain as last seen, its jobs."""
     found = _find_repository(request, slug)
@@ -163,7 +163,7 @@ def repository(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "core/repository.html", context)
 
 
-@require_GET
+@require_safe
 def people(request: HttpRequest) -> HttpResponse:
     """Show who is what, and what each role may do."""
     check_may(request.user, Action.READ)
@@ -180,7 +180,7 @@ def people(request: HttpRequest) -> HttpResponse:
     return render(request, "core/people.html", context)
 
 
-@require_GET
+@require_safe
 def about(request: HttpRequest) -> HttpResponse:
     """Explain the portal: the life of a set, the names, the roles."""
     return render(request, "core/help.html", _table_of_roles())

@@ -62,6 +62,8 @@ def test_an_observer_reads_everything(deployment, observer):
     for address in (*LISTS, *TICKETS):
         answer = browser.get(address)
         assert answer.status_code in (200, 286), address
+        # What watches a site asks for the head alone.
+        assert browser.head(address).status_code == answer.status_code, address
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy
         assert "unsafe" not in policy
