@@ -49,7 +49,7 @@ def reports(request: HttpRequest) -> HttpResponse:
     return render(request, "reports/reports.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, key: str) -> HttpResponse:
     """Choose what a report is made of, and make it."""
     ticket = ConstructionTicket.objects.filter(

@@ -31,7 +31,7 @@ from taxicab.core.services.permissions import check_may, may
 from taxicab.errors import NotFoundError
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def step(request: HttpRequest, key: str, calib_type: str) -> HttpResponse:
     """Show a type's panel; a sent form looks exposures up."""
     ticket = find_ticket(request, key)
@@ -88,7 +88,7 @@ def selection_live(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return render(request, "calibrations/_selection.html", context, status=status)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def override(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Ask before somebody answers for exposures that do not fit."""
     ticket = find_ticket(request, key)
@@ -125,7 +125,7 @@ def generate(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return redirect("construction-step", key, made.calib_type)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def verify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Choose the nights a generation is tested on, and test it."""
     ticket = find_ticket(request, key)
@@ -152,7 +152,7 @@ def verify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return answer_sheet(request, sheet, form, act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def certify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Give a generation its validity range, saying first what will happen."""
     ticket = find_ticket(request, key)
@@ -183,7 +183,7 @@ def certify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return answer_sheet(request, sheet, form, act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Ask before a generation's run is removed."""
     ticket = find_ticket(request, key)

@@ -57,7 +57,7 @@ def constructions(request: HttpRequest) -> HttpResponse:
     return render(request, "calibrations/tickets.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def open_new(request: HttpRequest) -> HttpResponse:
     """Open a construction ticket."""
     check_may(request.user, Action.BUILD)
@@ -153,7 +153,7 @@ def record(request: HttpRequest, key: str, form: str) -> HttpResponse:
     return HttpResponse(text, content_type=kind, headers=headers)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def code_changes(request: HttpRequest, key: str) -> HttpResponse:
     """Say that code was changed, and who reviews it."""
     found = find_ticket(request, key)
@@ -177,7 +177,7 @@ def code_changes(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, form, act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def code_review(request: HttpRequest, key: str) -> HttpResponse:
     """Ask before a code review is recorded."""
     found = find_ticket(request, key)
@@ -198,7 +198,7 @@ def code_review(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, forms.Form(posted(request)), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def withdraw(request: HttpRequest, key: str) -> HttpResponse:
     """Ask before a ticket is withdrawn."""
     found = find_ticket(request, key)

@@ -61,7 +61,7 @@ def deployments(request: HttpRequest) -> HttpResponse:
     return render(request, "distribution/deployments.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def file_new(request: HttpRequest, key: str) -> HttpResponse:
     """File the deployment ticket of a hailed or adopted set."""
     taxicab = find_ticket(key, readable_tickets(request.user))
@@ -94,7 +94,7 @@ def deployment_live(request: HttpRequest, key: str) -> HttpResponse:
     return answer_poll(request, "distribution/_deployment.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest, key: str) -> HttpResponse:
     """Ask before anything moves, saying what is prepended where."""
     found = find_deployment(request, key)
@@ -119,7 +119,7 @@ def start(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, forms.Form(posted(request)), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def withdraw(request: HttpRequest, key: str) -> HttpResponse:
     """Ask before a deployment that was not started is given up."""
     found = find_deployment(request, key)
@@ -142,7 +142,7 @@ def withdraw(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def skip(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Ask for the reason why a repository is left out."""
     found = find_deployment(request, key)
@@ -166,7 +166,7 @@ def skip(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def include(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Ask before a skipped repository is taken in again."""
     found = find_deployment(request, key)
@@ -186,7 +186,7 @@ def include(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return answer_sheet(request, sheet, forms.Form(posted(request)), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def roll_back(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Ask before a set is taken out of a repository's default chain."""
     found = find_deployment(request, key)
@@ -212,7 +212,7 @@ def roll_back(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def run_again(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     """Ask before a step is taken again."""
     found = find_deployment(request, key)

@@ -56,7 +56,7 @@ def taxicabs(request: HttpRequest) -> HttpResponse:
     return render(request, "board/tickets.html", {"page": page, "form": form})
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def hail(request: HttpRequest, key: str) -> HttpResponse:
     """Put a set before the board."""
     construction = ConstructionTicket.objects.filter(
@@ -94,7 +94,7 @@ def taxicab(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "board/ticket.html", _room(request, found))
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def position(request: HttpRequest, key: str) -> HttpResponse:
     """Take a position; a form on a page of its own, sent from the room as well."""
     found = find_taxicab(request, key)
@@ -117,7 +117,7 @@ def position(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, _position_form(request, found), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def adopt(request: HttpRequest, key: str) -> HttpResponse:
     """Ask before a set is adopted, saying what may be deployed where."""
     found = find_taxicab(request, key)
@@ -144,7 +144,7 @@ def adopt(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def reject(request: HttpRequest, key: str) -> HttpResponse:
     """Ask before a set is sent back to its builders."""
     found = find_taxicab(request, key)
@@ -169,7 +169,7 @@ def reject(request: HttpRequest, key: str) -> HttpResponse:
     return answer_sheet(request, sheet, ReasonForm(posted(request)), act)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def withdraw(request: HttpRequest, key: str) -> HttpResponse:
     """Ask before a TAXICAB ticket is taken from the board."""
     found = find_taxicab(request, key)

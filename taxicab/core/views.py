@@ -99,7 +99,7 @@ def job_live(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "core/_job.html", {"job": found}, status=status)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask before a job is ended."""
     found = _find_job(request, pk)
