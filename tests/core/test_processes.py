@@ -240,7 +240,7 @@ def test_workers_take_their_own_queue(tmp_path: Path) -> None:
     with running_redis(tmp_path / "redis") as server:
         environment["TAXICAB_REDIS_URL"] = server.url
         with running_workers(["here", "there"], tmp_path / "logs", environment) as own:
-            app = Celery(broker=server.url)
+            app = Celery(broker=server.url, set_as_current=False)
             queues = app.control.inspect(timeout=5.0).active_queues() or {}
             app.close()
             taken = {

@@ -118,13 +118,16 @@ class _Execution:
         return list(self.graph.get_init_outputs(label).values())
 
     def _find_todo(self) -> list[uuid.UUID]:
-        """Find quanta that are not done, and clear away what they left."""
+        """Find quanta that are not done, and clear away what they left.
+
+        A quantum whose log alone is missing died while it wrote it; it is done again,
+        under the same UUIDs, so that no half of a log stays in the repository.
+        """
         state = examine(self.butler, self._outputs(self.quanta.values()))
         todo = []
         leftovers: list[DatasetRef] = []
         for id_, quantum in self.quanta.items():
-            expected = self._expected(id_)
-            if all(state[ref.id] is State.GOOD for ref in expected):
+            if all(state[ref.id] is State.GOOD for ref in self._outputs([quantum])):
                 self.progress.skip(id_)
                 continue
             todo.append(id_)
