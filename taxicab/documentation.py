@@ -1,7 +1,7 @@
 """The REST interface's documentation, rendered from its own schema.
 
-Swagger UI and Redoc write styles into the page, which the content-security policy
-refuses; this page needs neither scripts nor styles of its own.
+Rendered on the server: it needs neither scripts nor styles of its own, so it stands
+under the same content-security policy as every page and works without JavaScript.
 """
 
 from dataclasses import dataclass, field

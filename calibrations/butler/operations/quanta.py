@@ -147,7 +147,8 @@ def _walk(
     ``run`` is given what became ready, and yields results as they come; it is asked
     again as long as something is ready or under way.
     """
-    waiting = {q: {p for p in order.predecessors(q) if p in set(todo)} for q in todo}
+    wanted = set(todo)
+    waiting = {q: wanted.intersection(order.predecessors(q)) for q in todo}
     blocked: set[uuid.UUID] = set()
     ready = [q for q in todo if not waiting[q]]
     for quantum in todo:
