@@ -5,12 +5,13 @@
 #   make run    the portal again, on what the demo left
 #   make test   every test (ARGS="-k names" picks some)
 #   make lint   everything .ci/run checks before the tests
+#   make bench  what benchmarks/ needs beside the developers' requirements
 #   make lock   write requirements/*.txt anew from requirements/*.in
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint format lock venv base dev chromium
+.PHONY: help demo run test lint format bench lock venv base dev chromium
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -32,7 +33,7 @@ COMPILE := pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-strip-extras --no-build --no-header --quiet
 
 help:
-	@sed -n '4,8s/^#   //p' Makefile
+	@sed -n '4,9s/^#   //p' Makefile
 
 demo: base
 	@$(RUN) manage.py demo $(ARGS)
@@ -46,6 +47,11 @@ test: dev chromium
 lint: dev
 	@.ci/lint
 
+# Each benchmark is one command: `.venv/bin/python -m benchmarks.combine`, and so on.
+bench: dev
+	@$(INSTALL) $(LOCKED) -r requirements/bench.txt
+	@$(RUN) -m pip check --quiet
+
 format: dev
 	@$(VENV)/bin/ruff check --fix --quiet . && $(VENV)/bin/ruff format --quiet .
 	@$(VENV)/bin/djhtml --tabwidth 2 templates
@@ -53,7 +59,7 @@ format: dev
 lock: venv
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && \
 	$(RUN) -m venv "$$tools" && "$$tools/bin/pip" install --quiet '$(UV)' && \
-	for name in base dev; do \
+	for name in base dev bench; do \
 		"$$tools/bin/uv" $(COMPILE) $(ARGS) requirements/$$name.in \
 			--output-file requirements/$$name.txt; \
 	done
