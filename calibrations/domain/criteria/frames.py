@@ -1,95 +1,15 @@
-"""The criteria of verification: what is tested, how, and what the limit is.
-
-One table, read by the pipelines that test, the reports that show and the tests that
-check. Pure data and pure functions: the standard library only.
-
-Names of stages, levels, tests and statistics are those of Rubin's ``cp_verify``;
-numbers in the column ``dmtn101`` are those of the verification requirements (DMTN-101).
-Where upstream's code is wrong we do what the requirement means and ``upstream`` says
-what differs. Raise `CRITERIA_VERSION` whenever a definition or a limit changes: every
-result row carries it.
-"""
+"""Criteria of what is measured on frames: bias, dark, flat. Standard library only."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-__all__ = [
-    "CRITERIA",
-    "CRITERIA_VERSION",
-    "Criterion",
-    "Outcome",
-    "criteria_for",
-    "criterion",
-    "evaluate",
-    "evaluate_all",
-    "succeeded",
-]
+from calibrations.domain.criteria.base import Criterion
 
-CRITERIA_VERSION = "2026.1"
-
-Level = Literal["AMP", "DET", "EXP"]
-Sense = Literal["<", "<="]
-Measured = Mapping[str, float]
-"""Numbers by name: statistics of the stage and, for some limits, ``READ_NOISE`` (e-,
-nominal), ``GAIN`` (e-/adu), ``READ_NOISE_ADU`` (overscan) and ``N_INPUTS`` (of the
-flat)."""
+__all__ = ["CRITERIA"]
 
 NOISE_ALLOWANCE = 0.05
 """DMTN-101 allows 5 %: 2.5 % of it for the noise of the calibration itself."""
 
 SCATTER_ALLOWANCE = 0.05
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """One test: a statistic compared with a limit."""
-
-    stage: str
-    """``BIAS``, ``DARK`` or ``FLAT``."""
-
-    level: Level
-    """Measured for each amplifier, detector or exposure."""
-
-    test: str
-
-    statistic: str
-    """What is compared, as an expression of measured numbers."""
-
-    definition: str
-    """The test in words, for people."""
-
-    sense: Sense
-    """The test passes when ``statistic sense limit``."""
-
-    limit_expression: str
-    """The limit, as an expression of measured numbers, or a number."""
-
-    unit: str
-    """Of statistic and limit; empty when dimensionless."""
-
-    dmtn101: str
-    """Number in DMTN-101, or a dash."""
-
-    value: Callable[[Measured], float]
-    limit: Callable[[Measured], float]
-
-    upstream: str = ""
-    """What ``cp_verify`` does otherwise, and why we do not."""
-
-    advisory: bool = False
-    """Reported, but does not decide about success."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A criterion applied."""
-
-    criterion: Criterion
-    value: float
-    limit: float
-    passed: bool
 
 
 def _relative(scatter: float, mean: float) -> float:
@@ -292,43 +212,3 @@ CRITERIA: tuple[Criterion, ...] = (
         ),
     ),
 )
-
-
-def criteria_for(stage: str, level: str | None = None) -> tuple[Criterion, ...]:
-    """Return the criteria of a stage, in the order they are applied."""
-    return tuple(
-        one
-        for one in CRITERIA
-        if one.stage == stage.upper() and level in (None, one.level)
-    )
-
-
-def criterion(stage: str, level: str, test: str) -> Criterion:
-    """Return one criterion, or raise `LookupError` naming those there are."""
-    for one in criteria_for(stage, level):
-        if one.test == test:
-            return one
-    known = ", ".join(f"{one.level} {one.test}" for one in criteria_for(stage))
-    raise LookupError(
-        f"There is no {stage} test {level} {test}; there are: {known or 'none'}."
-    )
-
-
-def evaluate(one: Criterion, measured: Measured) -> Outcome:
-    """Apply a criterion. What cannot be computed, or is not a number, does not pass."""
-    try:
-        value, limit = float(one.value(measured)), float(one.limit(measured))
-    except (KeyError, ZeroDivisionError, TypeError):
-        value = limit = float("nan")
-    passed = value < limit if one.sense == "<" else value <= limit
-    return Outcome(one, value, limit, passed)
-
-
-def evaluate_all(stage: str, level: str, measured: Measured) -> tuple[Outcome, ...]:
-    """Apply every criterion of a stage and level."""
-    return tuple(evaluate(one, measured) for one in criteria_for(stage, level))
-
-
-def succeeded(outcomes: Iterable[Outcome]) -> bool:
-    """Whether every test that decides has passed."""
-    return all(outcome.passed or outcome.criterion.advisory for outcome in outcomes)

@@ -1,0 +1,7 @@
+"""Criteria of brighter-fatter kernels. Standard library only."""
+
+from calibrations.domain.criteria.base import Criterion
+
+__all__ = ["CRITERIA"]
+
+CRITERIA: tuple[Criterion, ...] = ()
