@@ -22,6 +22,7 @@ __all__ = [
     "RawFrame",
     "amplifier_boxes",
     "assemble",
+    "mask_bits",
 ]
 
 MASK_PLANES: Mapping[str, int] = {
@@ -35,6 +36,11 @@ MASK_PLANES: Mapping[str, int] = {
     "NO_DATA": 8,
 }
 """Bit of each mask plane, numbered as Rubin's images number them."""
+
+
+def mask_bits(*planes: str) -> int:
+    """Join mask planes into one integer."""
+    return sum(1 << MASK_PLANES[plane] for plane in planes)
 
 
 @dataclass(frozen=True)
