@@ -12,9 +12,18 @@ from lsst.utils.introspection import get_full_type_name
 
 from calibrations.butler.formatters import CcdRawFormatter
 from calibrations.domain.cameras import camera
+from calibrations.domain.cameras.filters import FILTERS
 from taxicab.errors import NotFoundError
 
-__all__ = ["INSTRUMENTS", "Latiss", "LsstComCam", "RubinInstrument", "instrument"]
+__all__ = [
+    "INSTRUMENTS",
+    "Latiss",
+    "LsstCam",
+    "LsstComCam",
+    "LsstComCamSim",
+    "RubinInstrument",
+    "instrument",
+]
 
 EXPOSURE_MAX = 7050123199999
 """Largest exposure id that the day and sequence rule can give."""
@@ -65,7 +74,7 @@ class RubinInstrument(Instrument):
                         "full_name": detector.name,
                         "name_in_raft": detector.slot,
                         "raft": detector.raft,
-                        "purpose": "SCIENCE",
+                        "purpose": detector.purpose.value,
                     },
                     update=update,
                 )
@@ -81,48 +90,32 @@ class LsstComCam(RubinInstrument):
     """The commissioning camera: one raft of ITL detectors."""
 
     name = "LSSTComCam"
-    physical_filters = {
-        "u_02": "u",
-        "u_05": "u",
-        "u_06": "u",
-        "g_01": "g",
-        "g_07": "g",
-        "r_03": "r",
-        "i_06": "i",
-        "z_02": "z",
-        "z_03": "z",
-        "y_04": "y",
-        "pinhole": "pinhole",
-        "OG590_2_5mm": "OG590_2_5mm",
-        "empty": "white",
-        "none": "none",
-        "unknown": "unknown",
-    }
+    physical_filters = FILTERS["LSSTComCam"]
+
+
+class LsstComCamSim(RubinInstrument):
+    """The commissioning camera as operations rehearsals simulated it."""
+
+    name = "LSSTComCamSim"
+    physical_filters = FILTERS["LSSTComCamSim"]
+
+
+class LsstCam(RubinInstrument):
+    """The survey camera: 205 detectors of two makers."""
+
+    name = "LSSTCam"
+    physical_filters = FILTERS["LSSTCam"]
 
 
 class Latiss(RubinInstrument):
     """The auxiliary telescope's imager and spectrograph: one ITL detector."""
 
     name = "LATISS"
-    physical_filters = {
-        "empty~empty": "white",
-        "SDSSg_65mm~empty": "g",
-        "SDSSr_65mm~empty": "r",
-        "SDSSi_65mm~empty": "i",
-        "SDSSz_65mm~empty": "z",
-        "SDSSy_65mm~empty": "y",
-        "BG40_65mm_1~empty": "g",
-        "OG550_65mm_1~empty": "r",
-        "FELH0600~empty": "r",
-        "empty~holo4_003": "white",
-        "empty~blue300lpmm_qn1": "white",
-        "unknown~unknown": "unknown~unknown",
-        "unknown": "unknown",
-    }
+    physical_filters = FILTERS["LATISS"]
 
 
 INSTRUMENTS: Mapping[str, type[RubinInstrument]] = {
-    cls.name: cls for cls in (LsstComCam, Latiss)
+    cls.name: cls for cls in (LsstComCam, Latiss, LsstComCamSim, LsstCam)
 }
 
 

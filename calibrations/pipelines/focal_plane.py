@@ -76,11 +76,8 @@ def _amplifier_patches(
     """Draw amplifiers where they are on the focal plane."""
     patches, colours = [], []
     for detector in camera.detectors:
-        width = detector.box.x1 - detector.box.x0
-        height = detector.box.y1 - detector.box.y0
-        for name, amplifier in detector.amplifiers.items():
-            x0, y0, x1, y1 = amplifier.fraction
-            corner = (detector.box.x0 + x0 * width, detector.box.y0 + y0 * height)
-            patches.append(Rectangle(corner, (x1 - x0) * width, (y1 - y0) * height))
+        for name, box in detector.focal_boxes().items():
+            size = (box.x1 - box.x0, box.y1 - box.y0)
+            patches.append(Rectangle((box.x0, box.y0), *size))
             colours.append(values.get((detector.id, name), math.nan))
     return patches, colours

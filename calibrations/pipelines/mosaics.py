@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from lsst.pipe.base import (
     InputQuantizedConnection,
     OutputQuantizedConnection,
@@ -119,7 +120,10 @@ class MosaicTask(PipelineTask):
         placed = []
         header: dict[str, Any] = {}
         for number, image in images.items():
-            placed.append(PlacedImage(image.data, *model.detector(number).box))
+            detector = model.detector(number)
+            # Corner rafts are turned on the focal plane.
+            turned = np.rot90(image.data, -detector.quarter_turns)
+            placed.append(PlacedImage(turned, *detector.box))
             header = header or dict(image.header)
         return Struct(mosaic=CcdImage(mosaic_focal_plane(placed), header=header))
 

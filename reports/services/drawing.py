@@ -260,17 +260,10 @@ def _geometry(instrument: str) -> tuple[list[Cell], list[Outline]]:
     for detector in CAMERAS[instrument].detectors:
         x0, y0, x1, y1 = detector.box
         outlines.append(Outline(detector.name, x0, y0, x1, y1))
-        for name, model in detector.amplifiers.items():
-            left, bottom, right, top = model.fraction
-            cells.append(
-                Cell(
-                    (detector.id, name),
-                    x0 + left * (x1 - x0),
-                    y0 + bottom * (y1 - y0),
-                    x0 + right * (x1 - x0),
-                    y0 + top * (y1 - y0),
-                )
-            )
+        cells.extend(
+            Cell((detector.id, name), *box)
+            for name, box in detector.focal_boxes().items()
+        )
     return cells, outlines
 
 

@@ -1,4 +1,5 @@
 import stat
+from collections import Counter
 
 import pytest
 from lsst.daf.butler import Butler, CollectionType
@@ -17,7 +18,7 @@ def names(butler, element, instrument_name):
     return [getattr(record, key) for record in records]
 
 
-@pytest.mark.parametrize("name", ["LSSTComCam", "LATISS"])
+@pytest.mark.parametrize("name", ["LSSTComCam", "LATISS", "LSSTCam"])
 def test_a_new_repository_knows_its_instrument(tmp_path, name):
     root = make_repository(tmp_path / "repository", name)
 
@@ -32,6 +33,17 @@ def test_a_new_repository_knows_its_instrument(tmp_path, name):
         # The middleware finds the class by the name the registry holds.
         found = Instrument.fromName(name, butler.registry)
         assert found.getRawFormatter({}) is CcdRawFormatter
+
+
+def test_detectors_are_registered_with_their_purpose(tmp_path):
+    root = make_repository(tmp_path / "repository", "LSSTCam")
+
+    with Butler.from_config(str(root)) as butler:
+        records = butler.query_dimension_records("detector", instrument="LSSTCam")
+        purposes = Counter(record.purpose for record in records)
+        assert purposes == {"SCIENCE": 189, "GUIDER": 8, "WAVEFRONT": 8}
+        (corner,) = [r for r in records if r.full_name == "R44_SW1"]
+        assert (corner.id, corner.raft, corner.name_in_raft) == (204, "R44", "SW1")
 
 
 def test_making_a_repository_again_changes_nothing(tmp_path):
