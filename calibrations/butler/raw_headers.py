@@ -2,40 +2,40 @@
 
 Identifiers follow the header (DAYOBS, SEQNUM, CONTRLLR), never the file name. Older
 files lack some keywords: what can follow from others does, the rest is "unknown"; what
-identifies the exposure must be there. Nothing of the middleware is used here.
+identifies the exposure must be there. What was missing, or contradicts itself, is said
+in the exposure's `problems`. Nothing of the middleware is used here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
 from astropy.io import fits
 from astropy.time import ScaleValueError, Time, TimeDelta
 
+from calibrations.butler.raw_checks import check_dates, check_name, check_sizes
+from calibrations.butler.raw_conventions import (
+    CONTROLLERS,
+    PREFIXES,
+    Completed,
+    complete_header,
+)
 from calibrations.butler.raw_reader import RawFileError, check_length, header_values
 
 __all__ = ["RawExposure", "exposure_from_header", "exposure_id", "read_exposure"]
 
-CONTROLLERS = "OCHPQS"
-"""Each later letter adds a thousand years to the day in exposure ids."""
-
 UNIFIED_AFTER = {"C": 20231004, "P": 20250417, "Q": 20250417, "S": 20250417}
 """Last day_obs on which a controller counted its exposures by itself."""
+
+OBSERVATION_CODES = {name: code for code, name in PREFIXES.items()}
+
+SIMULATED = "HPQS"
+"""Controllers of simulations."""
 
 SEQ_MAX = 99999
 DAY_OFFSET = TimeDelta(12 * 3600, format="sec", scale="tai")
 """The observing day rolls at noon TAI."""
-
-INSTRUMENT_NAMES = {
-    "comcam": "LSSTComCam",
-    "lsstcomcam": "LSSTComCam",
-    "comcamsim": "LSSTComCamSim",
-    "lsstcam": "LSSTCam",
-    "latiss": "LATISS",
-    "lsst_atiss": "LATISS",
-}
-"""Spellings of INSTRUME over the years, lower case."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,12 @@ class RawExposure:
     sky_angle_deg: float | None
     azimuth_deg: float | None
     zenith_angle_deg: float | None
+    seq_start: int
+    seq_end: int
+    """Sequence numbers of the first and last exposure of the visit."""
+
+    problems: tuple[str, ...] = ()
+    """What was missing or contradicts itself, a sentence each."""
 
 
 def read_exposure(path: str | PathLike[str]) -> RawExposure:
@@ -76,7 +82,15 @@ def read_exposure(path: str | PathLike[str]) -> RawExposure:
         header = header_values(fits.getheader(path))
     except (OSError, EOFError, fits.VerifyError) as e:
         raise RawFileError(f"{path} cannot be read as FITS: {e}") from e
-    return exposure_from_header(header, source=str(path))
+    exposure = exposure_from_header(header, source=str(path))
+    named = check_name(
+        path,
+        exposure_id=exposure.id,
+        day_obs=exposure.day_obs,
+        seq_num=exposure.seq_num,
+        detector_name=exposure.detector_name,
+    )
+    return replace(exposure, problems=(*exposure.problems, *named))
 
 
 def exposure_id(day_obs: int, seq_num: int, controller: str = "O") -> int:
@@ -93,22 +107,30 @@ def exposure_id(day_obs: int, seq_num: int, controller: str = "O") -> int:
 
 def exposure_from_header(header: Mapping[str, Any], *, source: str) -> RawExposure:
     """Translate a primary header; ``source`` names it in errors."""
-    card = _Cards(header, source)
-    instrume = card.text("INSTRUME")
-    instrument = INSTRUMENT_NAMES.get(instrume.lower(), instrume)
-    begin, end = _times(card)
+    done = complete_header(header)
+    card = _Cards(done.cards, source)
+    instrument = done.instrument or card.text("INSTRUME")
+    begin, end = _times(card, done)
     day_obs = card.day_obs(begin)
     seq_num = card.integer("SEQNUM")
     controller = card.text("CONTRLLR", "O")
-    try:
-        identifier = exposure_id(day_obs, seq_num, controller)
-    except ValueError as e:
-        raise RawFileError(f"{source}: CONTRLLR, DAYOBS, SEQNUM: {e}.") from e
-    obs_id = card.text("OBSID", f"{instrument}_{controller}_{day_obs}_{seq_num:06d}")
+    identifier = done.exposure_id or _identify(source, day_obs, seq_num, controller)
+    code = OBSERVATION_CODES.get(instrument, instrument)
+    obs_id = card.text("OBSID", f"{code}_{controller}_{day_obs}_{seq_num:06d}")
     kind = card.text("IMGTYPE", "unknown").lower()
+    detector_name = _detector_name(instrument, card)
     on_sky = card.text("TRACKSYS", "").upper() == "RADEC"
     elevation = card.number("ELSTART")
-    exposure_time_s = card.number("EXPTIME") or 0.0
+    exposure_time_s = max(card.number("EXPTIME") or 0.0, 0.0)
+    dark_time_s = max(card.number("DARKTIME") or 0.0, exposure_time_s)
+    index = int(card.number("CURINDEX") or 1)
+    problems = (
+        *done.problems,
+        *check_dates(
+            done.cards, day_obs=day_obs, begin=begin, end=end, open_s=dark_time_s
+        ),
+        *check_sizes(done.cards, detector_name),
+    )
     return RawExposure(
         instrument=instrument,
         id=identifier,
@@ -126,18 +148,34 @@ def exposure_from_header(header: Mapping[str, Any], *, source: str) -> RawExposu
         begin_tai=begin,
         end_tai=end,
         exposure_time_s=exposure_time_s,
-        dark_time_s=max(card.number("DARKTIME") or 0.0, exposure_time_s),
-        detector_name=_detector_name(card),
-        has_simulated=any(
-            key.startswith("SIMULATE ") and value for key, value in header.items()
-        ),
-        can_see_sky=True if on_sky else None if kind == "unknown" else False,
+        dark_time_s=dark_time_s,
+        detector_name=detector_name,
+        has_simulated=controller in SIMULATED
+        or any("SIMULATE" in key and bool(value) for key, value in done.cards.items()),
+        can_see_sky=_sees_sky(card, kind, is_tracking=on_sky),
         tracking_ra_deg=card.number("RA") if on_sky else None,
         tracking_dec_deg=card.number("DEC") if on_sky else None,
         sky_angle_deg=card.number("ROTPA") if on_sky else None,
         azimuth_deg=card.number("AZSTART"),
         zenith_angle_deg=None if elevation is None else 90.0 - elevation,
+        seq_start=max(seq_num - index + 1, 0),
+        seq_end=seq_num + max(int(card.number("MAXINDEX") or 1) - index, 0),
+        problems=problems,
     )
+
+
+def _identify(source: str, day_obs: int, seq_num: int, controller: str) -> int:
+    try:
+        return exposure_id(day_obs, seq_num, controller)
+    except ValueError as e:
+        raise RawFileError(f"{source}: CONTRLLR, DAYOBS, SEQNUM: {e}.") from e
+
+
+def _sees_sky(card: "_Cards", kind: str, *, is_tracking: bool) -> bool | None:
+    """Whether light of the sky can reach the detectors; None where nobody knows."""
+    if is_tracking:
+        return card.text("VIGN_MIN", "").upper() != "FULLY"
+    return None if kind == "unknown" else False
 
 
 @dataclass(frozen=True)
@@ -202,19 +240,20 @@ class _Cards:
         return day
 
 
-def _times(card: _Cards) -> tuple[Time, Time]:
+def _times(card: _Cards, done: Completed) -> tuple[Time, Time]:
     """Give begin and end; an old header has the begin only."""
-    header = card.header
-    begin = card.time("DATE-BEG" if header.get("DATE-BEG") else "DATE-OBS")
-    if header.get("DATE-END"):
-        end = card.time("DATE-END")
-    else:
-        open_s = max(card.number("DARKTIME") or 0.0, card.number("EXPTIME") or 0.0)
-        end = begin + TimeDelta(open_s, format="sec")
+    begin = card.time("DATE-BEG" if done.has("DATE-BEG") else "DATE-OBS")
+    open_s = max(card.number("DARKTIME") or 0.0, card.number("EXPTIME") or 0.0)
+    estimated = begin + TimeDelta(open_s, format="sec")
+    if not done.has("DATE-END"):
+        return begin, estimated
+    end = card.time("DATE-END")
     if end < begin:
-        raise RawFileError(
-            f"{card.source}: DATE-END {end.isot} is before DATE-BEG {begin.isot}."
+        done.problems.append(
+            f"DATE-END {end.isot} is before DATE-BEG {begin.isot}; the exposure time "
+            f"stands for it."
         )
+        return begin, estimated
     return begin, end
 
 
@@ -224,10 +263,14 @@ def _physical_filter(instrument: str, card: _Cards) -> str:
     if instrument == "LATISS":
         parts = [first, card.text("GRATING", "unknown")]
         return "~".join("empty" if p.startswith("empty") else p for p in parts)
-    second = card.text("FILTER2", "empty")
-    return first if second == "empty" else f"{first}~{second}"
+    others = [card.text("FILTER1", "empty"), card.text("FILTER2", "empty")]
+    parts = [part for part in (first, *others) if part != "empty"]
+    return "~".join(parts) or "empty"
 
 
-def _detector_name(card: _Cards) -> str | None:
+def _detector_name(instrument: str, card: _Cards) -> str | None:
+    if instrument == "LATISS":
+        # It has one, which headers call R00_S00 or nothing at all.
+        return "RXX_S00"
     raft, slot = card.text("RAFTBAY", ""), card.text("CCDSLOT", "")
     return f"{raft}_{slot}" if raft and slot else None

@@ -7,6 +7,8 @@ read alike. Nothing of the middleware is used here.
 
 import re
 import warnings
+from collections import Counter
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,16 +85,16 @@ def read_raw_frame(path: str | PathLike[str]) -> RawFrame:
             warnings.filterwarnings("error", message=BROKEN)
             segments = [hdu for hdu in hdus[1:] if SEGMENT.fullmatch(hdu.name)]
             if not segments:
-                raise RawFileError(
-                    f"{path} has no amplifier: extensions named Segment00 and so on "
-                    f"were looked for among {[hdu.name for hdu in hdus]}."
-                )
+                raise RawFileError(describe_extensions(path, hdus))
+            refuse_repeated(path, segments)
             amplifiers = [read_amplifier(path, hdu) for hdu in segments]
             header = header_values(hdus[0].header)
             size = segments[0].header.get("DETSIZE")
     except (OSError, EOFError, AstropyWarning) as e:
         raise RawFileError(f"{path} cannot be read as FITS: {e}") from e
     shape = detector_shape(path, size, amplifiers)
+    shape, amplifiers = place_half_chip(shape, amplifiers)
+    amplifiers = turn_to_camera(shape, amplifiers)
     return RawFrame(header, {amp.name: amp for amp in amplifiers}, shape)
 
 
@@ -166,3 +168,69 @@ def detector_shape(
             f"({covered[1]}, {covered[0]})."
         )
     return shape
+
+
+def place_half_chip(
+    shape: tuple[int, int], amplifiers: list[RawAmplifier]
+) -> tuple[tuple[int, int], list[RawAmplifier]]:
+    """Give a wavefront detector its own size: half a chip, one row of amplifiers.
+
+    Its headers may carry the DETSIZE of a whole chip, of which the other half is
+    another detector.
+    """
+    rows = {amp.detector_box.y0 for amp in amplifiers}
+    height = amplifiers[0].detector_box.shape[0]
+    if len(amplifiers) != 8 or len(rows) != 1 or shape[0] != 2 * height:
+        return shape, amplifiers
+    (y0,) = rows
+    moved = [
+        replace(amp, detector_box=Box(box.x0, box.y0 - y0, box.x1, box.y1 - y0))
+        for amp in amplifiers
+        for box in [amp.detector_box]
+    ]
+    return (height, shape[1]), moved
+
+
+def turn_to_camera(
+    shape: tuple[int, int], amplifiers: list[RawAmplifier]
+) -> list[RawAmplifier]:
+    """Place the amplifiers in the camera's orientation.
+
+    There C10 to C17 are the lower row. Test stands before 2019 wrote DETSEC in the
+    orientation of processed images, in which they are the upper one.
+    """
+    middle = shape[0] / 2
+    upper = {amp.name[1] for amp in amplifiers if amp.detector_box.y0 >= middle}
+    lower = {amp.name[1] for amp in amplifiers if amp.detector_box.y0 < middle}
+    if (upper, lower) != ({"1"}, {"0"}):
+        return amplifiers
+    return [
+        replace(
+            amp,
+            detector_box=amp.detector_box.turned_over(shape[0]),
+            flip_y=not amp.flip_y,
+        )
+        for amp in amplifiers
+    ]
+
+
+def describe_extensions(path: str | PathLike[str], hdus: fits.HDUList) -> str:
+    """Say what a file without amplifiers has instead."""
+    names = Counter(hdu.name or "(no name)" for hdu in hdus[1:])
+    if names["IMAGE"] > 1:
+        return (
+            f"{path} has no amplifier: its {names['IMAGE']} images are a guider's "
+            f"stamps, not a detector's readout."
+        )
+    found = ", ".join(f"{n} × {name}" if n > 1 else name for name, n in names.items())
+    return (
+        f"{path} has no amplifier: extensions named Segment00 and so on were looked "
+        f"for among {found or 'none'}."
+    )
+
+
+def refuse_repeated(path: str | PathLike[str], segments: list[fits.ImageHDU]) -> None:
+    """Refuse a file in which an amplifier occurs twice: one would replace the other."""
+    names = Counter(hdu.name.upper() for hdu in segments)
+    if twice := [name for name, n in names.items() if n > 1]:
+        raise RawFileError(f"{path} has {', '.join(twice)} more than once.")
