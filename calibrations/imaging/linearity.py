@@ -33,6 +33,7 @@ from calibrations.imaging.errors import ImageError
 __all__ = [
     "LinearityType",
     "Linearizer",
+    "join_double_spline",
     "linearizer_table",
     "linearizers_from_table",
 ]
