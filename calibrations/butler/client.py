@@ -18,6 +18,7 @@ from calibrations.butler.records import (
     ExportSummary,
     Exposure,
     ImportSummary,
+    IngestOutcome,
     MetricRow,
     PipelineOutcome,
     PipelineRequest,
@@ -36,6 +37,7 @@ __all__ = [
     "ExportSummary",
     "Exposure",
     "ImportSummary",
+    "IngestOutcome",
     "MetricRow",
     "PipelineOutcome",
     "PipelineRequest",
@@ -206,6 +208,30 @@ class ButlerGateway:
         """
         return ImportSummary.load(
             self._call("import_collection", folder=folder, manifest=manifest)
+        )
+
+    def ingest_raws(
+        self,
+        paths: Sequence[str],
+        *,
+        transfer: str = "copy",
+        processes: int = 1,
+        register: bool = False,
+    ) -> IngestOutcome:
+        """Take in raw files, folders of them or patterns; again changes nothing.
+
+        One bad file never stops the others: the outcome says of each why. With
+        ``register`` instruments that the repository does not know are registered as
+        this project describes them.
+        """
+        return IngestOutcome.load(
+            self._call(
+                "ingest_raws",
+                paths=list(paths),
+                transfer=transfer,
+                processes=processes,
+                register=register,
+            )
         )
 
     def tag_collection(self, chain: str, tagged: str) -> list[str]:

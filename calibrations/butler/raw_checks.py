@@ -5,6 +5,7 @@ Nothing of the middleware is used here.
 
 import re
 from collections.abc import Iterator, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def check_dates(
 
 
 def check_name(
-    path: str | Path,
+    path: str | PathLike[str],
     *,
     exposure_id: int,
     day_obs: int,

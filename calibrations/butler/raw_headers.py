@@ -21,7 +21,12 @@ from calibrations.butler.raw_conventions import (
     Completed,
     complete_header,
 )
-from calibrations.butler.raw_reader import RawFileError, check_length, header_values
+from calibrations.butler.raw_reader import (
+    RawFileError,
+    check_first_extension,
+    check_length,
+    header_values,
+)
 
 __all__ = ["RawExposure", "exposure_from_header", "exposure_id", "read_exposure"]
 
@@ -75,11 +80,20 @@ class RawExposure:
     """What was missing or contradicts itself, a sentence each."""
 
 
-def read_exposure(path: str | PathLike[str]) -> RawExposure:
-    """Read a raw file's primary header."""
+def read_exposure(
+    path: str | PathLike[str], *, needs_amplifiers: bool = False
+) -> RawExposure:
+    """Read a raw file's primary header.
+
+    With ``needs_amplifiers`` a file is refused whose first extension is none, such as
+    a guider's stamps; the pixels themselves are not looked at.
+    """
     try:
         check_length(path)
-        header = header_values(fits.getheader(path))
+        with fits.open(path, lazy_load_hdus=True) as hdus:
+            header = header_values(hdus[0].header)
+            if needs_amplifiers:
+                check_first_extension(path, hdus)
     except (OSError, EOFError, fits.VerifyError) as e:
         raise RawFileError(f"{path} cannot be read as FITS: {e}") from e
     exposure = exposure_from_header(header, source=str(path))

@@ -20,7 +20,13 @@ from astropy.utils.exceptions import AstropyWarning
 from calibrations.imaging.frames import Box, RawAmplifier, RawFrame
 from taxicab.errors import InputError
 
-__all__ = ["RawFileError", "check_length", "header_values", "read_raw_frame"]
+__all__ = [
+    "RawFileError",
+    "check_first_extension",
+    "check_length",
+    "header_values",
+    "read_raw_frame",
+]
 
 FITS_BLOCK = 2880
 BROKEN = "Error validating header|File may have been truncated"
@@ -212,6 +218,16 @@ def turn_to_camera(
         )
         for amp in amplifiers
     ]
+
+
+def check_first_extension(path: str | PathLike[str], hdus: fits.HDUList) -> None:
+    """Refuse a file that does not begin with an amplifier; reads no further."""
+    try:
+        first = hdus[1]
+    except IndexError:
+        raise RawFileError(describe_extensions(path, hdus)) from None
+    if not SEGMENT.fullmatch(first.name):
+        raise RawFileError(describe_extensions(path, hdus))
 
 
 def describe_extensions(path: str | PathLike[str], hdus: fits.HDUList) -> str:

@@ -17,6 +17,8 @@ __all__ = [
     "ExportSummary",
     "Exposure",
     "ImportSummary",
+    "IngestOutcome",
+    "IngestedKind",
     "MetricRow",
     "PipelineOutcome",
     "PipelineRequest",
@@ -229,3 +231,36 @@ class SelfReview(Record):
     reason: str
     """A sentence."""
     run: str | None = None
+
+
+@dataclass(frozen=True)
+class IngestedKind(Record):
+    """Files of one kind among those that an ingest was given."""
+
+    instrument: str
+    day_obs: int
+    observation_type: str
+    observation_reason: str
+    physical_filter: str
+    exposures: int
+    files: int
+
+
+@dataclass(frozen=True)
+class IngestOutcome(Record):
+    """What an ingest did with its files."""
+
+    ingested: int
+    present: int
+    """Files that the repository had already."""
+    kinds: list[IngestedKind]
+    bad_files: dict[str, str]
+    """Why a file was left out, by path."""
+    problems: dict[str, list[str]]
+    """What is missing or contradictory in a file that was taken in, by path."""
+
+    @classmethod
+    def load(cls, values: Mapping[str, Any]) -> Self:
+        """Make the outcome from a message."""
+        kinds = [IngestedKind.load(kind) for kind in values["kinds"]]
+        return super().load({**values, "kinds": kinds})

@@ -4,10 +4,13 @@ import pytest
 from astropy.io import fits
 from lsst.daf.butler import Butler
 
-from calibrations.butler.ingest import ingest_raws
+from calibrations.butler import ingest
+from calibrations.butler.ingest import ingest_raws, take_in
+from calibrations.butler.raw_files import read_headers
 from calibrations.butler.repositories import make_repository
 from calibrations.simulation.observatory import simulate_observatory
 from tests.support.observatory import FIRST_NIGHT, SECOND_NIGHT, small_plan
+from tests.support.raws import positions, small, write_raw
 
 COLLECTION = "LSSTComCam/raw/all"
 
@@ -131,3 +134,88 @@ def test_nothing_to_ingest_is_nothing_done(repository):
     summary = ingest_raws(repository, [])
 
     assert (summary.ingested, summary.exposures, summary.bad_files) == (0, [], [])
+
+
+@pytest.fixture(scope="module")
+def lsstcam(tmp_path_factory):
+    return make_repository(tmp_path_factory.mktemp("lsstcam") / "repository", "LSSTCam")
+
+
+def raw_of(folder, name, seq_num=7, **changes):
+    detector = small(name)
+    path = folder / f"{name}_{seq_num}.fits"
+    return write_raw(path, detector, positions(detector), SEQNUM=seq_num, **changes)
+
+
+def test_two_files_that_describe_one_exposure_otherwise_are_said(lsstcam, tmp_path):
+    first = raw_of(tmp_path, "R22_S11", 21)
+    other = raw_of(tmp_path, "R22_S12", 21, FILTER="i_39")
+
+    summary = ingest_raws(lsstcam, [first, other])
+
+    assert summary.ingested == 2
+    (problem,) = summary.problems[str(other)]
+    assert problem.startswith("physical_filter is i_39, not r_57 as in R22_S11_21.fits")
+
+    # What comes later is compared with what the repository holds.
+    later = raw_of(tmp_path, "R22_S20", 21, IMGTYPE="DARK")
+    summary = ingest_raws(lsstcam, [later])
+    (problem,) = summary.problems[str(later)]
+    assert "observation_type is dark, not flat as in the repository" in problem
+    with Butler.from_config(str(lsstcam)) as butler:
+        (record,) = butler.query_dimension_records(
+            "exposure", instrument="LSSTCam", exposure=2026110900021
+        )
+    assert record.observation_type == "flat"
+
+
+def test_a_chunk_that_fails_leaves_nothing_of_the_file_that_made_it_fail(
+    lsstcam, tmp_path, monkeypatch
+):
+    files = [raw_of(tmp_path, "R22_S11", number) for number in range(31, 36)]
+    headers = list(read_headers(files))
+    # It goes away between the reading of its header and its being copied.
+    files[2].unlink()
+
+    with Butler.from_config(str(lsstcam), writeable=True) as butler:
+        summary = take_in(butler, headers)
+
+        assert summary.ingested == 4
+        ((path, reason),) = [(bad.path, bad.reason) for bad in summary.bad_files]
+        assert path == str(files[2])
+        assert "FileNotFoundError" in reason
+        known = butler.query_dimension_records(
+            "exposure", where="instrument = 'LSSTCam' AND exposure.seq_num IN (31..35)"
+        )
+        assert sorted(record.seq_num for record in known) == [31, 32, 34, 35]
+
+
+def test_many_files_go_in_by_chunks(lsstcam, tmp_path, monkeypatch):
+    monkeypatch.setattr(ingest, "CHUNK", 3)
+    files = [raw_of(tmp_path, name, 41) for name in ("R22_S11", "R22_S12", "R22_S20")]
+    files += [raw_of(tmp_path, "R22_S11", number) for number in (42, 43)]
+    done = []
+
+    with Butler.from_config(str(lsstcam), writeable=True) as butler:
+        summary = take_in(
+            butler,
+            read_headers(files),
+            on_progress=lambda n, total: done.append((n, total)),
+        )
+    assert summary.ingested == 5
+    assert done == [(3, 5), (5, 5)]
+    kind = ("LSSTCam", 20261109, "flat", "ptc", "r_57")
+    assert summary.kinds == {kind: (3, 5)}
+
+
+def test_a_file_that_was_lost_comes_back(lsstcam, tmp_path):
+    path = raw_of(tmp_path, "R22_S11", 51)
+    ingest_raws(lsstcam, [path])
+    with Butler.from_config(str(lsstcam), writeable=True) as butler:
+        where = "instrument = 'LSSTCam' AND exposure.seq_num = 51"
+        refs = butler.query_datasets("raw", "LSSTCam/raw/all", where=where)
+        butler.pruneDatasets(refs, disassociate=False, unstore=True)
+
+    assert ingest_raws(lsstcam, [path]).ingested == 1
+    with Butler.from_config(str(lsstcam)) as butler:
+        assert butler.get(refs[0]).shape == small("R22_S11").shape

@@ -1,0 +1,63 @@
+"""Which repository an ingest means, and the gateway to it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from calibrations.butler.client import ButlerGateway, ButlerSettings
+from calibrations.services.repositories import butler_settings, expand_location
+from taxicab.core.models import Repository
+from taxicab.errors import ConflictError, NotFoundError
+
+__all__ = ["find_gateway", "find_repository"]
+
+
+def find_repository(name: str) -> Repository | None:
+    """Find a repository by its path at the site, or by ``facility path``."""
+    found = [r for r in Repository.objects.all() if name in (r.path, str(r))]
+    if len(found) > 1:
+        raise ConflictError(
+            f"Several repositories are called {name}: "
+            f"{', '.join(str(repository) for repository in found)}. Name the facility."
+        )
+    return found[0] if found else None
+
+
+def find_gateway(name: str, *, instrument: str = "", **options: Any) -> ButlerGateway:
+    """Open a repository of the portal by its name, or a Butler by its root.
+
+    Parameters
+    ----------
+    name
+        Such as ``/repo/main``, ``USDF /repo/main``, or a folder with ``butler.yaml``.
+    instrument
+        Camera to work for; raw files say theirs themselves.
+    options
+        Passed on to `ButlerGateway`.
+
+    Raises
+    ------
+    NotFoundError
+        If neither the portal nor this machine knows it.
+    """
+    repository = find_repository(name)
+    if repository is None:
+        root = Path(name).absolute()
+        if "://" not in name and not root.exists():
+            known = ", ".join(str(one) for one in Repository.objects.all())
+            raise NotFoundError(
+                f"{name} is neither a repository of the portal nor a folder here. The "
+                f"portal has {known or 'none'}."
+            )
+        settings = ButlerSettings(
+            root=name if "://" in name else str(root),
+            instrument=instrument or "{instrument}",
+        )
+        return ButlerGateway(settings, **options)
+    if not repository.is_connected:
+        raise ConflictError(f"{repository} is not connected: it has no location.")
+    first = repository.instruments.order_by("pk").first()
+    camera = instrument or (first.name if first is not None else "{instrument}")
+    settings = butler_settings(repository, instrument=camera)
+    root = expand_location(repository.location)
+    return ButlerGateway(replace(settings, root=str(root)), **options)
