@@ -1,9 +1,9 @@
 """Instrument signature removal: from counts as read to electrons. NumPy in and out.
 
-The order is that of Rubin's ``IsrTaskLSST`` for the steps that need no calibration we
-do not build yet: serial overscan, saturation, gain, parallel overscan, assembly, bias,
-dark, masking of what is not finite, variance, flat. Integer counts are *not* dithered
-(upstream's step 3): the same input gives the same output, to the byte.
+The order is that of Rubin's ``IsrTaskLSST``. Steps on segments are in
+`calibrations.imaging.segments`; here follow assembly, bias, dark, defects, masking of
+what is not finite, brighter-fatter, variance and flat. Integer counts are *not*
+dithered (upstream's step 3): the same input gives the same output, to the byte.
 """
 
 from collections.abc import Mapping
@@ -12,55 +12,40 @@ from typing import Any
 
 import numpy as np
 
+from calibrations.imaging.brighter_fatter import (
+    BrighterFatterKernel,
+    correct_brighter_fatter,
+)
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.frames import (
-    MASK_PLANES,
     Box,
     CcdImage,
-    RawAmplifier,
     RawFrame,
     amplifier_boxes,
     assemble,
+    mask_bits,
 )
-from calibrations.imaging.overscan import (
-    Overscan,
-    subtract_parallel_overscan,
-    subtract_serial_overscan,
+from calibrations.imaging.overscan import Overscan
+from calibrations.imaging.segments import (
+    AmplifierConstants,
+    IsrSettings,
+    SegmentCorrections,
+    Segments,
+    correct_segments,
 )
 
 __all__ = [
     "AmplifierConstants",
     "IsrSettings",
     "ProcessedFrame",
+    "SegmentCorrections",
     "mask_bits",
     "remove_signature",
 ]
 
-
-@dataclass(frozen=True)
-class AmplifierConstants:
-    """What must be known of an amplifier to turn counts into electrons."""
-
-    gain: float
-    """Electrons per ADU."""
-
-    read_noise_e: float
-    """Nominal read noise, in electrons."""
-
-    saturation_adu: float
-    """Level above the overscan from which a pixel is saturated."""
-
-
-@dataclass(frozen=True)
-class IsrSettings:
-    """Choices of the overscan fit."""
-
-    overscan_skip: int = 3
-    """Overscan columns (rows) left out at each side."""
-
-    overscan_sigma: float = 3.0
-    do_parallel_overscan: bool = True
-    parallel_max_deviation_adu: float = 100.0
+GAIN_CARD = "LSST ISR GAIN"
+LEFT_OUT = ("SAT", "SUSPECT", "BAD", "NO_DATA")
+"""Planes whose pixels push no charge that the brighter-fatter correction knows of."""
 
 
 @dataclass
@@ -91,10 +76,41 @@ class ProcessedFrame:
     readout_corners: dict[str, tuple[bool, bool]] = field(repr=False)
     """Whether an amplifier is read at its upper end in x, and in y, of ``image``."""
 
+    gains: dict[str, float] = field(default_factory=dict)
+    """Electrons per ADU that were applied."""
 
-def mask_bits(*planes: str) -> int:
-    """Join mask planes into one integer."""
-    return sum(1 << MASK_PLANES[plane] for plane in planes)
+    segments: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    """Whole corrected segments in electrons, readout order, where settings keep them:
+    as they were before assembly."""
+
+    def in_adu(self) -> "ProcessedFrame":
+        """Give the same frame with the gains taken back, a copy.
+
+        Image, variance and segments come in ADU and ADU², as photon transfer and
+        linearity are measured.
+        """
+        image, variance = self.image.copy(), self.variance.copy()
+        for name, box in self.boxes.items():
+            gain = np.float32(self.gains[name])
+            image[box.slices] /= gain
+            variance[box.slices] /= gain**2
+        segments = {
+            name: data / np.float32(self.gains[name])
+            for name, data in self.segments.items()
+        }
+        header = {**self.header, "BUNIT": "adu", "LSST ISR UNITS": "adu"}
+        return ProcessedFrame(
+            image,
+            self.mask.copy(),
+            variance,
+            self.boxes,
+            header,
+            self.overscan_stdev_adu,
+            self.serial_overscans,
+            self.readout_corners,
+            dict.fromkeys(self.gains, 1.0),
+            segments,
+        )
 
 
 def remove_signature(
@@ -102,9 +118,12 @@ def remove_signature(
     constants: Mapping[str, AmplifierConstants],
     *,
     constants_source: str,
+    corrections: SegmentCorrections | None = None,
     bias: CcdImage | None = None,
     dark: CcdImage | None = None,
     dark_time_s: float = 0.0,
+    defects: np.ndarray | None = None,
+    kernels: Mapping[str, BrighterFatterKernel] | None = None,
     flat: CcdImage | None = None,
     settings: IsrSettings | None = None,
 ) -> ProcessedFrame:
@@ -118,14 +137,25 @@ def remove_signature(
         Gain and read noise of every amplifier of ``raw``.
     constants_source
         Where they come from, for the header.
+    corrections
+        Crosstalk, linearity and deferred charge.
     bias
         In electrons; subtracted.
     dark, dark_time_s
         In electrons per second; times the dark time, subtracted.
+    defects
+        True where a pixel is defective, shape of the assembled detector; masked BAD.
+    kernels
+        For each amplifier; one that is not valid is not applied.
     flat
         Dimensionless; divided by. Not positive pixels become ``NO_DATA``.
     settings
         Choices of the overscan fit.
+
+    Notes
+    -----
+    A bias, dark or flat whose header tells other gains than ``constants`` is brought
+    to these first: it was measured in other electrons.
     """
     settings = settings or IsrSettings()
     if missing := set(raw.amplifiers) - set(constants):
@@ -133,119 +163,120 @@ def remove_signature(
             f"Amplifiers {', '.join(sorted(missing))} of the raw frame are not in "
             f"{constants_source}."
         )
-    frame = _assemble(raw, constants, settings)
+    segments = correct_segments(
+        raw, constants, corrections or SegmentCorrections(), settings
+    )
+    frame = _assemble(raw, segments, constants, settings)
     frame.header |= _constants_cards(constants, constants_source)
     if bias is not None:
-        _check_shape("bias", bias, frame)
-        frame.image -= bias.data
+        _check_shape("bias", bias.data, frame)
+        frame.image -= _in_these_electrons(bias, frame)
         _join_mask(frame, bias)
     if dark is not None:
-        _check_shape("dark", dark, frame)
+        _check_shape("dark", dark.data, frame)
         if not np.isfinite(dark_time_s) or dark_time_s < 0:
             raise ImageError(f"A dark time of {dark_time_s} s cannot scale a dark.")
-        frame.image -= dark.data * np.float32(dark_time_s)
+        frame.image -= _in_these_electrons(dark, frame) * np.float32(dark_time_s)
         _join_mask(frame, dark)
+    if defects is not None:
+        _check_shape("defect mask", defects, frame)
+        frame.mask[defects] |= np.uint16(mask_bits("BAD"))
     frame.mask[~np.isfinite(frame.image)] |= mask_bits("NO_DATA")
+    if kernels is not None:
+        _redistribute_charge(frame, kernels)
     frame.variance += np.nan_to_num(np.maximum(frame.image, 0.0))
     if flat is not None:
-        _check_shape("flat", flat, frame)
+        _check_shape("flat", flat.data, frame)
         _divide_by_flat(frame, flat)
     return frame
 
 
 def _assemble(
-    raw: RawFrame, constants: Mapping[str, AmplifierConstants], settings: IsrSettings
+    raw: RawFrame,
+    segments: Segments,
+    constants: Mapping[str, AmplifierConstants],
+    settings: IsrSettings,
 ) -> ProcessedFrame:
-    """Overscan, saturation, gain and assembly; the variance holds the read noise."""
-    trimmed: dict[str, np.ndarray] = {}
-    saturated: dict[str, np.ndarray] = {}
-    header: dict[str, Any] = {
-        **raw.header,
-        "BUNIT": "electron",
-        "LSST ISR UNITS": "electron",
+    """Trim and place the segments; the variance holds the read noise."""
+    trimmed = {
+        name: segments.data[name][amplifier.data_box.slices]
+        for name, amplifier in raw.amplifiers.items()
     }
-    serial: dict[str, Overscan] = {}
-    stdev: dict[str, float] = {}
-    for name, amplifier in raw.amplifiers.items():
-        gain = constants[name].gain
-        serial[name] = subtract_serial_overscan(
-            amplifier.data,
-            amplifier.serial_overscan,
-            n_skip=settings.overscan_skip,
-            sigma=settings.overscan_sigma,
-        )
-        stdev[name] = serial[name].residual_stdev
-        header |= _overscan_cards("SERIAL", name, serial[name], "adu")
-        header[f"LSST ISR OVERSCAN RESIDUAL SERIAL STDEV {name}"] = stdev[name]
-        data = serial[name].data
-        full = data[amplifier.data_box.slices] >= constants[name].saturation_adu
-        saturated[name] = full.astype(np.uint16) * np.uint16(mask_bits("SAT"))
-        data = data * np.float32(gain)
-        if settings.do_parallel_overscan and _has_parallel_overscan(amplifier):
-            parallel = subtract_parallel_overscan(
-                data,
-                amplifier.parallel_overscan,
-                n_skip=settings.overscan_skip,
-                sigma=settings.overscan_sigma,
-                max_deviation=settings.parallel_max_deviation_adu * gain,
-            )
-            header |= _overscan_cards("PARALLEL", name, parallel, "electron")
-            data = parallel.data
-        trimmed[name] = data[amplifier.data_box.slices]
     image = assemble(raw, trimmed).astype(np.float32)
-    mask = assemble(raw, saturated)
     boxes = amplifier_boxes(raw)
     variance = np.zeros_like(image)
     for name, box in boxes.items():
         variance[box.slices] = constants[name].read_noise_e ** 2
-    corners = {
-        # The mosaic is turned upside down after the amplifiers' own flips.
-        name: (amplifier.flip_x, not amplifier.flip_y)
-        for name, amplifier in raw.amplifiers.items()
-    }
-    return ProcessedFrame(image, mask, variance, boxes, header, stdev, serial, corners)
-
-
-def _has_parallel_overscan(amplifier: RawAmplifier) -> bool:
-    """Whether there are rows to fit."""
-    ny, nx = amplifier.parallel_overscan.shape
-    return ny > 0 and nx > 0
-
-
-def _overscan_cards(
-    direction: str, name: str, overscan: Overscan, unit: str
-) -> dict[str, Any]:
-    """Header cards of one fit, named as ``IsrTaskLSST`` names them."""
-    prefix = f"LSST ISR OVERSCAN {direction}"
-    return {
-        f"{prefix} MEAN {name}": overscan.mean,
-        f"{prefix} MEDIAN {name}": overscan.median,
-        f"{prefix} STDEV {name}": overscan.stdev,
-        f"{prefix} UNITS": unit,
-    }
+    return ProcessedFrame(
+        image=image,
+        mask=assemble(raw, segments.masks),
+        variance=variance,
+        boxes=boxes,
+        header={
+            **raw.header,
+            "BUNIT": "electron",
+            "LSST ISR UNITS": "electron",
+            **segments.header,
+        },
+        overscan_stdev_adu={
+            name: overscan.residual_stdev
+            for name, overscan in segments.overscans.items()
+        },
+        serial_overscans=segments.overscans,
+        readout_corners={
+            # The mosaic is turned upside down after the amplifiers' own flips.
+            name: (amplifier.flip_x, not amplifier.flip_y)
+            for name, amplifier in raw.amplifiers.items()
+        },
+        gains={name: float(constants[name].gain) for name in raw.amplifiers},
+        segments=segments.data if settings.keep_segments else {},
+    )
 
 
 def _constants_cards(
     constants: Mapping[str, AmplifierConstants], source: str
 ) -> dict[str, Any]:
-    """Header cards of gain and read noise, and where they come from."""
+    """Header cards of gain, read noise and turnoff, and where they come from."""
     cards: dict[str, Any] = {
         "LSST ISR GAIN SOURCE": source,
         "LSST ISR READNOISE SOURCE": source,
     }
     for name, values in constants.items():
-        cards[f"LSST ISR GAIN {name}"] = float(values.gain)
+        cards[f"{GAIN_CARD} {name}"] = float(values.gain)
         cards[f"LSST ISR READNOISE {name}"] = float(values.read_noise_e)
+        if np.isfinite(values.suspect_adu):
+            cards[f"LSST ISR PTCTURNOFF {name}"] = float(values.suspect_adu)
     return cards
 
 
-def _check_shape(what: str, calibration: CcdImage, frame: ProcessedFrame) -> None:
+def _check_shape(what: str, calibration: np.ndarray, frame: ProcessedFrame) -> None:
     """Refuse a calibration of another readout window."""
-    if calibration.data.shape != frame.image.shape:
+    if calibration.shape != frame.image.shape:
         raise ImageError(
-            f"The {what} has shape {calibration.data.shape}, the exposure "
+            f"The {what} has shape {calibration.shape}, the exposure "
             f"{frame.image.shape}: they are not of the same readout window."
         )
+
+
+def _gain_ratios(calibration: CcdImage, frame: ProcessedFrame) -> dict[str, float]:
+    """Gains of the frame over those a calibration was made with, where they differ."""
+    ratios = {}
+    for name, gain in frame.gains.items():
+        made_with = calibration.header.get(f"{GAIN_CARD} {name}")
+        if made_with is not None and float(made_with) > 0:
+            ratios[name] = gain / float(made_with)
+    return {} if all(ratio == 1.0 for ratio in ratios.values()) else ratios
+
+
+def _in_these_electrons(calibration: CcdImage, frame: ProcessedFrame) -> np.ndarray:
+    """Give a calibration's image in the electrons of the frame's gains."""
+    ratios = _gain_ratios(calibration, frame)
+    if not ratios:
+        return calibration.data
+    image = calibration.data.copy()
+    for name, ratio in ratios.items():
+        image[frame.boxes[name].slices] *= np.float32(ratio)
+    return image
 
 
 def _join_mask(frame: ProcessedFrame, calibration: CcdImage) -> None:
@@ -254,11 +285,34 @@ def _join_mask(frame: ProcessedFrame, calibration: CcdImage) -> None:
         frame.mask |= calibration.mask.astype(np.uint16) & np.uint16(mask_bits("BAD"))
 
 
+def _redistribute_charge(
+    frame: ProcessedFrame, kernels: Mapping[str, BrighterFatterKernel]
+) -> None:
+    """Undo the brighter-fatter effect, one amplifier at a time (upstream: AMP)."""
+    if missing := sorted(set(frame.boxes) - set(kernels)):
+        raise ImageError(
+            f"The bfk has no amplifier {', '.join(missing)}, which the frame has."
+        )
+    left_out = (frame.mask & mask_bits(*LEFT_OUT)) > 0
+    for name, box in frame.boxes.items():
+        if kernels[name].valid:
+            frame.image[box.slices] = correct_brighter_fatter(
+                frame.image[box.slices], kernels[name], mask=left_out[box.slices]
+            )
+
+
 def _divide_by_flat(frame: ProcessedFrame, flat: CcdImage) -> None:
     """Divide image and variance, marking pixels without a response."""
+    response = flat.data
+    if ratios := _gain_ratios(flat, frame):
+        # A flat has no unit: only how the gains changed among amplifiers counts.
+        mean = float(np.mean(list(ratios.values())))
+        response = response.copy()
+        for name, ratio in ratios.items():
+            response[frame.boxes[name].slices] *= np.float32(ratio / mean)
     with np.errstate(invalid="ignore"):
-        usable = flat.data > 0
-    response = np.where(usable, flat.data, np.float32(np.nan))
+        usable = response > 0
+    response = np.where(usable, response, np.float32(np.nan))
     frame.image /= response
     frame.variance /= response**2
     frame.mask[~usable] |= mask_bits("NO_DATA")

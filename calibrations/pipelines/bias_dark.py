@@ -1,6 +1,8 @@
 """Generation of biases and darks: raws of one detector in, a calibration out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from lsst.daf.butler import DeferredDatasetHandle
@@ -9,7 +11,6 @@ from lsst.pipe.base import (
     OutputQuantizedConnection,
     PipelineTask,
     PipelineTaskConfig,
-    PipelineTaskConnections,
     QuantumContext,
     Struct,
     connectionTypes,
@@ -19,6 +20,7 @@ from calibrations.imaging.combine import FrameStack, combine_frames
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.frames import Box
 from calibrations.imaging.isr import ProcessedFrame, mask_bits
+from calibrations.pipelines.applying import RawInputConnections
 from calibrations.pipelines.configs import CombineConfig
 from calibrations.pipelines.processing import (
     Calibrations,
@@ -36,23 +38,14 @@ __all__ = [
     "DarkCombineTask",
 ]
 
-LEFT_OUT = ("SAT", "DETECTED", "INTRP", "NO_DATA", "BAD")
-"""Pixels with any of these planes do not enter a combination."""
+LEFT_OUT = ("SAT", "DETECTED", "INTRP", "NO_DATA")
+"""Pixels with any of these planes do not enter a combination. Bad ones do, as
+upstream: a hot pixel's dark current is known, and marked."""
 
 
-class BiasCombineConnections(
-    PipelineTaskConnections, dimensions=("instrument", "detector")
-):
-    """All selected raws of a detector in, its bias out."""
+class CombineConnections(RawInputConnections, dimensions=("instrument", "detector")):
+    """All selected raws of a detector in, one calibration out."""
 
-    raws = connectionTypes.Input(
-        name="raw",
-        doc="Raw exposures to combine.",
-        storageClass="CcdRaw",
-        dimensions=("instrument", "exposure", "detector"),
-        multiple=True,
-        deferLoad=True,
-    )
     combined = connectionTypes.Output(
         name="bias",
         doc="Combined bias, in electrons.",
@@ -67,23 +60,10 @@ class BiasCombineConnections(
         dimensions=("instrument", "detector"),
     )
 
-    def getTemporalBoundsConnections(self) -> Sequence[str]:
-        """Calibrations are looked up at the time of the raws."""
-        return ["raws"]
 
+class DarkCombineConnections(CombineConnections, dimensions=("instrument", "detector")):
+    """As for a bias, under the names of a dark."""
 
-class DarkCombineConnections(
-    BiasCombineConnections, dimensions=("instrument", "detector")
-):
-    """All selected raws of a detector and its bias in, its dark out."""
-
-    bias = connectionTypes.PrerequisiteInput(
-        name="bias",
-        doc="Bias to subtract.",
-        storageClass="CcdImage",
-        dimensions=("instrument", "detector"),
-        isCalibration=True,
-    )
     combined = connectionTypes.Output(
         name="dark",
         doc="Combined dark, in electrons per second.",
@@ -100,7 +80,7 @@ class DarkCombineConnections(
 
 
 class BiasCombineConfig(
-    PipelineTaskConfig, CombineConfig, pipelineConnections=BiasCombineConnections
+    PipelineTaskConfig, CombineConfig, pipelineConnections=CombineConnections
 ):
     """Configuration of `BiasCombineTask`."""
 
@@ -110,6 +90,34 @@ class DarkCombineConfig(
 ):
     """Configuration of `DarkCombineTask`."""
 
+    def setDefaults(self) -> None:
+        """Subtract the bias, mask the defects (DMTN-222 figure 2)."""
+        super().setDefaults()
+        self.applies = ["bias", "defects"]
+
+
+@dataclass
+class Stacked:
+    """Frames ready to be combined, and what is remembered of them."""
+
+    frames: FrameStack
+    boxes: dict[str, Box]
+    bad: np.ndarray
+    """True where a pixel is bad in every input."""
+
+    inputs: list[InputFrame] = field(default_factory=list)
+    variances: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, n_frames: int, first: ProcessedFrame, *, max_bytes: int) -> Self:
+        """Make room for frames like the first one."""
+        shape = first.image.shape
+        return cls(
+            FrameStack(n_frames, shape, max_bytes=max_bytes),
+            first.boxes,
+            np.ones(shape, dtype=bool),
+        )
+
 
 class CombineTask(PipelineTask):
     """Process the raws of a detector and combine them by clipped mean."""
@@ -117,7 +125,6 @@ class CombineTask(PipelineTask):
     kind: str
     unit: str
     scale_unit = ""
-    applies: tuple[str, ...] = ()
 
     def runQuantum(
         self,
@@ -126,7 +133,7 @@ class CombineTask(PipelineTask):
         outputRefs: OutputQuantizedConnection,
     ) -> None:
         """Read, combine, write."""
-        calibrations = read_calibrations(butlerQC, inputRefs, self.applies)
+        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applies)
         outputs = self.run(by_exposure(butlerQC.get(inputRefs.raws)), calibrations)
         butlerQC.put(outputs, outputRefs)
 
@@ -137,11 +144,10 @@ class CombineTask(PipelineTask):
         scales: Mapping[int, float] | None = None,
     ) -> Struct:
         """Combine exposures of one detector, in the order given."""
-        stack, inputs, variances, boxes = self._stack(raws, calibrations, scales)
-        few = len(raws) < self.config.maxVisitsToCalcErrorFromInputVariance
+        stacked = self._stack(raws, calibrations, scales)
         combined = combine_frames(
-            stack,
-            variances=variances if few else None,
+            stacked.frames,
+            variances=stacked.variances or None,
             sigma=self.config.clip,
             n_passes=self.config.nIter,
             min_frames=self.config.minInputs,
@@ -149,12 +155,14 @@ class CombineTask(PipelineTask):
         product = make_product(
             self.kind,
             combined,
-            inputs,
-            boxes,
+            stacked.inputs,
+            stacked.boxes,
             unit=self.unit,
             creation_time=self.config.creationTime,
             levels=self.config.distributionPercentiles,
         )
+        assert product.mask is not None, "a product has a mask"
+        product.mask[stacked.bad] |= np.uint16(mask_bits("BAD"))
         product.header |= calibrations.cards()
         return Struct(combined=product, binned=binned(product, self.config.binFactor))
 
@@ -163,33 +171,33 @@ class CombineTask(PipelineTask):
         raws: Sequence[DeferredDatasetHandle],
         calibrations: Calibrations,
         scales: Mapping[int, float] | None,
-    ) -> tuple[FrameStack, list[InputFrame], list[np.ndarray], dict[str, Box]]:
+    ) -> "Stacked":
         """Process one exposure at a time and keep only what combination needs."""
         few = len(raws) < self.config.maxVisitsToCalcErrorFromInputVariance
         settings = self.config.isr_settings()
-        stack: FrameStack | None = None
-        inputs: list[InputFrame] = []
-        variances: list[np.ndarray] = []
-        boxes: dict[str, Box] = {}
+        stacked: Stacked | None = None
         for handle in raws:
             frame = process_raw(handle.get(), handle.dataId, calibrations, settings)
-            boxes = boxes or frame.boxes
-            stack = stack or FrameStack(
-                len(raws), frame.image.shape, max_bytes=self.config.maxMemory * 1024**2
-            )
+            if stacked is None:
+                stacked = Stacked.begin(
+                    len(raws), frame, max_bytes=self.config.maxMemory * 1024**2
+                )
             exposure = int(handle.dataId["exposure"])
             scale = self.scale(exposure, frame, scales)
             left_out = (frame.mask & mask_bits(*LEFT_OUT)) > 0
             if scale is None:
                 left_out[:] = True
                 scale = 1.0
-            stack.add(frame.image, left_out, scale)
+            stacked.frames.add(frame.image, left_out, scale)
+            stacked.bad &= (frame.mask & mask_bits("BAD")) > 0
             if few:
-                variances.append(frame.variance / scale**2)
-            inputs.append(InputFrame(exposure, frame.header, scale, self.scale_unit))
-        if stack is None:
+                stacked.variances.append(frame.variance / scale**2)
+            stacked.inputs.append(
+                InputFrame(exposure, frame.header, scale, self.scale_unit)
+            )
+        if stacked is None:
             raise ImageError(f"There is no raw exposure to make a {self.kind} from.")
-        return stack, inputs, variances, boxes
+        return stacked
 
     def scale(
         self,
@@ -221,7 +229,6 @@ class DarkCombineTask(CombineTask):
     kind = "dark"
     unit = "electron/s"
     scale_unit = "s"
-    applies = ("bias",)
 
     def scale(
         self,

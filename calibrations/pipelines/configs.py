@@ -6,7 +6,20 @@ from lsst.pex.config import Config, Field, ListField
 
 from calibrations.imaging.isr import IsrSettings
 
-__all__ = ["CombineConfig", "IsrConfig"]
+__all__ = ["APPLICABLE", "ApplyConfig", "CombineConfig", "IsrConfig"]
+
+APPLICABLE = (
+    "ptc",
+    "crosstalk",
+    "linearizer",
+    "cti",
+    "bias",
+    "dark",
+    "defects",
+    "bfk",
+    "flat",
+)
+"""Calibrations that may be applied, in the order of `calibrations.imaging.isr`."""
 
 
 class IsrConfig(Config):
@@ -37,7 +50,26 @@ class IsrConfig(Config):
         )
 
 
-class CombineConfig(IsrConfig):
+class ApplyConfig(IsrConfig):
+    """Signature removal, with a choice of calibrations."""
+
+    applies = ListField(
+        dtype=str,
+        default=[],
+        doc=f"Calibrations to apply, of {', '.join(APPLICABLE)}.",
+    )
+
+    def validate(self) -> None:
+        """Refuse the name of a calibration that cannot be applied."""
+        super().validate()
+        if unknown := sorted(set(self.applies) - set(APPLICABLE)):
+            raise ValueError(
+                f"applies names {', '.join(unknown)}; what can be applied is "
+                f"{', '.join(APPLICABLE)}."
+            )
+
+
+class CombineConfig(ApplyConfig):
     """Choices of combination, and what goes into the product's header."""
 
     creationTime = Field(

@@ -3,7 +3,7 @@
 Three tasks, because the brightness of an exposure is that of the whole focal plane.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from lsst.pipe.base import (
 
 from calibrations.imaging.flats import measure_flat, normalise_flats
 from calibrations.imaging.isr import ProcessedFrame, mask_bits
+from calibrations.pipelines.applying import RawInputFilterConnections
 from calibrations.pipelines.bias_dark import LEFT_OUT, CombineTask
-from calibrations.pipelines.configs import CombineConfig, IsrConfig
+from calibrations.pipelines.configs import ApplyConfig, CombineConfig
 from calibrations.pipelines.processing import (
     by_exposure,
     process_raw,
@@ -40,38 +41,7 @@ __all__ = [
 BY_DETECTOR = ("instrument", "detector", "physical_filter")
 
 
-class FlatInputConnections(PipelineTaskConnections, dimensions=BY_DETECTOR):
-    """Raws of one detector and filter, with bias and dark."""
-
-    raws = connectionTypes.Input(
-        name="raw",
-        doc="Raw flats.",
-        storageClass="CcdRaw",
-        dimensions=("instrument", "exposure", "detector"),
-        multiple=True,
-        deferLoad=True,
-    )
-    bias = connectionTypes.PrerequisiteInput(
-        name="bias",
-        doc="Bias to subtract.",
-        storageClass="CcdImage",
-        dimensions=("instrument", "detector"),
-        isCalibration=True,
-    )
-    dark = connectionTypes.PrerequisiteInput(
-        name="dark",
-        doc="Dark to subtract, times the dark time.",
-        storageClass="CcdImage",
-        dimensions=("instrument", "detector"),
-        isCalibration=True,
-    )
-
-    def getTemporalBoundsConnections(self) -> Sequence[str]:
-        """Calibrations are looked up at the time of the raws."""
-        return ["raws"]
-
-
-class FlatMeasureConnections(FlatInputConnections, dimensions=BY_DETECTOR):
+class FlatMeasureConnections(RawInputFilterConnections, dimensions=BY_DETECTOR):
     """The level of every flat, for each detector."""
 
     statistics = connectionTypes.Output(
@@ -82,10 +52,19 @@ class FlatMeasureConnections(FlatInputConnections, dimensions=BY_DETECTOR):
     )
 
 
+FLAT_APPLIES = ["bias", "dark", "defects"]
+"""DMTN-222 figure 2."""
+
+
 class FlatMeasureConfig(
-    PipelineTaskConfig, IsrConfig, pipelineConnections=FlatMeasureConnections
+    PipelineTaskConfig, ApplyConfig, pipelineConnections=FlatMeasureConnections
 ):
     """Configuration of `FlatMeasureTask`."""
+
+    def setDefaults(self) -> None:
+        """Subtract bias and dark, mask the defects."""
+        super().setDefaults()
+        self.applies = FLAT_APPLIES
 
 
 class FlatMeasureTask(PipelineTask):
@@ -101,12 +80,12 @@ class FlatMeasureTask(PipelineTask):
         outputRefs: OutputQuantizedConnection,
     ) -> None:
         """Read one exposure at a time and measure it."""
-        calibrations = read_calibrations(butlerQC, inputRefs, ("bias", "dark"))
+        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applies)
         settings = self.config.isr_settings()
         statistics: dict[int, dict[str, float | int]] = {}
         for handle in by_exposure(butlerQC.get(inputRefs.raws)):
             frame = process_raw(handle.get(), handle.dataId, calibrations, settings)
-            left_out = (frame.mask & mask_bits(*LEFT_OUT)) > 0
+            left_out = (frame.mask & mask_bits(*LEFT_OUT, "BAD")) > 0
             exposure = int(handle.dataId["exposure"])
             statistics[exposure] = measure_flat(frame.image, left_out, frame.boxes)
         butlerQC.put(Struct(statistics=statistics), outputRefs)
@@ -181,7 +160,7 @@ class FlatNormalizeTask(PipelineTask):
         )
 
 
-class FlatCombineConnections(FlatInputConnections, dimensions=BY_DETECTOR):
+class FlatCombineConnections(RawInputFilterConnections, dimensions=BY_DETECTOR):
     """Raws and scales in, the detector's flat out."""
 
     scales = connectionTypes.Input(
@@ -210,6 +189,11 @@ class FlatCombineConfig(
 ):
     """Configuration of `FlatCombineTask`."""
 
+    def setDefaults(self) -> None:
+        """Subtract bias and dark, mask the defects."""
+        super().setDefaults()
+        self.applies = FLAT_APPLIES
+
 
 class FlatCombineTask(CombineTask):
     """Combine flats, each divided by its brightness over the focal plane.
@@ -223,7 +207,6 @@ class FlatCombineTask(CombineTask):
     kind = "flat"
     unit = ""
     scale_unit = "electron"
-    applies = ("bias", "dark")
 
     def runQuantum(
         self,
@@ -233,7 +216,7 @@ class FlatCombineTask(CombineTask):
     ) -> None:
         """Read the scales, then as for any combination."""
         scales: dict[int, float] = butlerQC.get(inputRefs.scales)["expScale"]
-        calibrations = read_calibrations(butlerQC, inputRefs, self.applies)
+        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applies)
         raws = by_exposure(butlerQC.get(inputRefs.raws))
         butlerQC.put(self.run(raws, calibrations, scales), outputRefs)
 

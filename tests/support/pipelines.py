@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from lsst.daf.butler import Butler, CollectionType, Timespan
+from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
 from lsst.pipe.base.mp_graph_executor import MPGraphExecutorError
 from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
 
 import calibrations.pipelines
+from calibrations.imaging.defects import DefectBoxes
 
 PIPELINES = Path(calibrations.pipelines.__file__).parent
 INSTRUMENT = "LSSTComCam"
@@ -74,3 +76,21 @@ def certify(repository, run, dataset_type, collection):
         refs = butler.query_datasets(dataset_type, collections=run)
         butler.registry.certify(collection, refs, Timespan(None, None))
         butler.collections.prepend_chain(DEFAULT, collection)
+
+
+def put_defects(repository, detectors, boxes=(), *, run="gen/defects"):
+    """Write the same defects, (x0, y0, width, height), for detectors of a camera."""
+    columns = np.array(boxes, dtype=np.int64).reshape(-1, 4).T
+    with Butler.from_config(str(repository), writeable=True, run=run) as butler:
+        butler.registry.registerDatasetType(
+            DatasetType(
+                "defects",
+                ("instrument", "detector"),
+                "ArrowAstropy",
+                universe=butler.dimensions,
+                isCalibration=True,
+            )
+        )
+        for detector in detectors:
+            table = DefectBoxes(*columns).to_table()
+            butler.put(table, "defects", instrument=INSTRUMENT, detector=detector)

@@ -36,12 +36,18 @@ PIPELINE = "selfReview"
 UUID_CARD = "LSST CALIB UUID {type}"
 RUN_CARD = "LSST CALIB RUN {type}"
 
+BRIGHT = ("flat", "science")
 EXERCISED_BY: Mapping[str, tuple[str, ...]] = {
-    "flat": ("flat", "science"),
-    "dark": ("dark", "flat", "science"),
-    "bias": ("bias", "dark", "flat", "science"),
+    "bias": ("bias", "dark", *BRIGHT),
+    "dark": ("dark", *BRIGHT),
+    "flat": BRIGHT,
+    "crosstalk": BRIGHT,
+    "linearizer": BRIGHT,
+    "cti": BRIGHT,
+    "bfk": BRIGHT,
 }
-"""Types of exposure that are processed with each type of calibration."""
+"""Types of exposure that are processed with each type of calibration; of any other
+calibration, whatever is in force is noted for every exposure."""
 
 
 def self_review(
@@ -81,8 +87,9 @@ def self_review(
         except (EmptyGraphError, QuantaFailedError) as error:
             return asdict(SelfReview("failed", exposure.id, [], error.message, run))
         with session.butler() as butler:
-            given = list(_read_given(session, butler, run, expected))
-    return asdict(_compare(exposure, expected, given, chain, run))
+            due = _due(expected, exposure)
+            given = list(_read_given(session, butler, run, due))
+    return asdict(_compare(exposure, due, given, chain, run))
 
 
 def _choose(
@@ -93,7 +100,7 @@ def _choose(
 ) -> Exposure | None:
     """Find the first exposure that all the ticket's types of calibration apply to."""
     types = {row.type for row in expected}
-    filters = {row.filter for row in expected if row.filter is not None}
+    filters = _filters(expected)
     for exposure in find_exposures(session, butler, ""):
         if not exposure.n_detectors or not validity.contains(exposure.begin_tai):
             continue
@@ -105,11 +112,22 @@ def _choose(
     return None
 
 
+def _filters(expected: list[ValidityRow]) -> set[str]:
+    """Tell the filters of the flats, or of what else is made by filter without one."""
+    flats = {r.filter for r in expected if r.filter is not None and r.type == "flat"}
+    return flats or {r.filter for r in expected if r.filter is not None}
+
+
+def _due(expected: list[ValidityRow], exposure: Exposure) -> list[ValidityRow]:
+    """Keep what an exposure in its filter must be given."""
+    return [r for r in expected if r.filter in (None, exposure.physical_filter)]
+
+
 def _waiting(
     session: Session, expected: list[ValidityRow], validity: ValidityRange
 ) -> SelfReview:
     types = " and ".join(sorted({row.type for row in expected})) or "calibrations"
-    filters = sorted({row.filter for row in expected if row.filter is not None})
+    filters = sorted(_filters(expected))
     seen_in = f" in {' or '.join(filters)}" if filters else ""
     return SelfReview(
         "waiting",

@@ -13,7 +13,14 @@ from tests.support.observatory import (
     SmallObservatory,
     build_small_observatory,
 )
-from tests.support.pipelines import DEFAULT, RAWS, certify, run_pipeline, select
+from tests.support.pipelines import (
+    DEFAULT,
+    RAWS,
+    certify,
+    put_defects,
+    run_pipeline,
+    select,
+)
 
 FILTER = "r_03"
 KINDS = ("bias", "dark", "flat")
@@ -73,6 +80,8 @@ def lifecycle(tmp_path_factory):
         f"(exposure.seq_num IN (1, 2, 13, 14, 25, 26, {25 + SATURATED}) "
         f"OR exposure.day_obs={SECOND_NIGHT})"
     )
+    put_defects(repository, DETECTORS)
+    certify(repository, "gen/defects", "defects", f"{DEFAULT}/defects")
     for kind in KINDS:
         name = kind.capitalize()
         first = f"exposure.day_obs={FIRST_NIGHT}"

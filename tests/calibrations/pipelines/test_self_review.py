@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from lsst.daf.butler import Butler
 
-from calibrations.pipelines.self_review import needed_calibrations
 from tests.support.observatory import SECOND_NIGHT
 from tests.support.pipelines import DEFAULT, failure_of, run_pipeline, select
 
@@ -12,9 +11,9 @@ SECOND = f"exposure.day_obs={SECOND_NIGHT}"
 @pytest.mark.parametrize(
     ("kind", "applied"),
     [
-        ("bias", ["BIAS"]),
-        ("dark", ["BIAS", "DARK"]),
-        ("flat", ["BIAS", "DARK", "FLAT"]),
+        ("bias", ["BIAS", "DEFECTS"]),
+        ("dark", ["BIAS", "DARK", "DEFECTS"]),
+        ("flat", ["BIAS", "DARK", "DEFECTS", "FLAT"]),
     ],
 )
 def test_the_header_names_what_the_butler_gave(copied, kind, applied):
@@ -26,7 +25,7 @@ def test_the_header_names_what_the_butler_gave(copied, kind, applied):
         assert {ref.dataId["detector"] for ref in refs} == {4, 7}
         for ref in refs:
             header = butler.get(ref).header
-            for one in ("BIAS", "DARK", "FLAT"):
+            for one in ("BIAS", "DARK", "DEFECTS", "FLAT", "PTC"):
                 if one not in applied:
                     assert f"LSST CALIB UUID {one}" not in header
                     continue
@@ -62,8 +61,3 @@ def test_what_is_missing_is_named(copied):
         where=select("flat", SECOND, "detector=4"),
     )
     assert "detector 4, filter r_03: no flat is in force" in said
-
-
-def test_science_exposures_take_all_three():
-    assert needed_calibrations({"IMGTYPE": "OBJECT"}) == ("bias", "dark", "flat")
-    assert needed_calibrations({"IMGTYPE": "DARK"}) == ("bias", "dark")
