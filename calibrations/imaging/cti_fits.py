@@ -99,7 +99,7 @@ def fit_deferred_charge(
         why = f"fewer than 2 flats are below {settings.max_signal_e:g} electrons"
         return replace(charge, valid=False, reason=why)
     charge = _fit_drift(charge, moderate, settings)
-    charge = _fit_global(charge, good, settings)
+    charge = _fit_global(charge, moderate, settings)
     if settings.fit_trap:
         below = [one for one in moderate if one.signal_e <= turnoff_e]
         charge = _find_trap(charge, below, settings)
@@ -204,11 +204,14 @@ def _fit_drift(
 
 
 def _fit_global(
-    charge: DeferredCharge, profiles: Sequence[OverscanProfile], settings: CtiSettings
+    charge: DeferredCharge,
+    profiles: Sequence[OverscanProfile],
+    settings: CtiSettings,
 ) -> DeferredCharge:
-    """Fit the global loss to faint flats, with a trap where the response asks for one.
+    """Fit the global loss to faint flats, with a trap where they ask for one.
 
-    The trap of this fit only keeps its charge out of the global loss.
+    A trap that is not full yet looks like a global loss. Where there is one all flats
+    are fitted together, for the bright ones tell the two apart.
     """
     faint = [one for one in profiles if one.signal_e < settings.max_cti_signal_e]
     if not faint:
@@ -217,7 +220,25 @@ def _fit_global(
             "loss is taken as 0"
         )
         return replace(charge, reason=why)
-    sample = _Sample.of(faint, settings.cti_columns, settings)
+    residuals = _global_residuals(
+        charge, _Sample.of(faint, settings.cti_columns, settings)
+    )
+    fit = least_squares(residuals, [-6.0], bounds=([-12.0], [-5.0]))
+    if settings.fit_trap:
+        with_trap = _best_with_trap(residuals, float(fit.x[0]))
+        if 2 * (fit.cost - with_trap.cost) > settings.trap_gain:
+            everything = _Sample.of(profiles, settings.cti_columns, settings)
+            residuals = _global_residuals(charge, everything)
+            fit = _best_with_trap(residuals, float(with_trap.x[0]))
+    loss = float(10.0 ** fit.x[0])
+    error = float(_errors(fit.jac)[0]) * loss * np.log(10.0)
+    return replace(charge, global_cti=loss, global_cti_err=error)
+
+
+def _global_residuals(
+    charge: DeferredCharge, sample: _Sample
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Give the residuals as a function of log10 b and, if given, the trap's numbers."""
 
     def residuals(params: np.ndarray) -> np.ndarray:
         size, fraction, emission = params[1:] if params.size > 1 else (0.0, 0.0, 0.35)
@@ -234,14 +255,7 @@ def _fit_global(
         )
         return ((model - sample.values) / sample.errors).ravel()
 
-    fit = least_squares(residuals, [-6.0], bounds=([-12.0], [-5.0]))
-    if settings.fit_trap:
-        with_trap = _best_with_trap(residuals, float(fit.x[0]))
-        if 2 * (fit.cost - with_trap.cost) > settings.trap_gain:
-            fit = with_trap
-    loss = float(10.0 ** fit.x[0])
-    error = float(_errors(fit.jac)[0]) * loss * np.log(10.0)
-    return replace(charge, global_cti=loss, global_cti_err=error)
+    return residuals
 
 
 def _best_with_trap(
