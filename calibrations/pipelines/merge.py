@@ -1,5 +1,8 @@
 """Merge verification over the detectors of an exposure, and over exposures.
 
+What is verified without an exposure, such as a photon transfer curve, is merged over
+detectors straight into the run; its rows carry exposure 0.
+
 The merged dictionaries have the shape of Rubin's ``cp_verify``, and lose nothing:
 upstream's run level names only the failures of the exposure as a whole once an
 exposure has a test of its own. Failures are read from the long table of tests, which
@@ -22,7 +25,10 @@ from lsst.pipe.base import (
 
 from calibrations.domain.cameras import camera
 from calibrations.domain.criteria import evaluate_all, succeeded
+from calibrations.pipelines.judging import verdicts
 from calibrations.pipelines.merge_configs import (
+    MergeDetectorFilterRunConfig,
+    MergeDetectorRunConfig,
     MergeExposureConfig,
     MergeFilterRunConfig,
     MergeRunConfig,
@@ -34,9 +40,14 @@ from calibrations.pipelines.tables import (
     stack_tables,
     table_from_rows,
 )
-from calibrations.pipelines.verify import verdicts
 
-__all__ = ["MergeExposureTask", "MergeFilterRunTask", "MergeRunTask"]
+__all__ = [
+    "MergeDetectorFilterRunTask",
+    "MergeDetectorRunTask",
+    "MergeExposureTask",
+    "MergeFilterRunTask",
+    "MergeRunTask",
+]
 
 
 class MergeTask(PipelineTask):
@@ -148,6 +159,39 @@ class MergeFilterRunTask(MergeRunTask):
 
     ConfigClass = MergeFilterRunConfig
     _DefaultName = "cpVerifyRunMergeByFilter"
+
+
+class MergeDetectorRunTask(MergeTask):
+    """Merge the detectors of a calibration that is verified without exposures."""
+
+    ConfigClass = MergeDetectorRunConfig
+    _DefaultName = "cpVerifyCalibMerge"
+    dimension = "detector"
+
+    def run(
+        self,
+        instrument: str,
+        ids: Sequence[int],
+        tests: Sequence[Table],
+        results: Sequence[Table],
+    ) -> Struct:
+        """Merge detectors under their names."""
+        names = detector_names(instrument)
+        stats: dict[str, Any] = {
+            names[detector]: summary(table)
+            for detector, table in zip(ids, tests, strict=True)
+        }
+        stats["SUCCESS"] = all(child["SUCCESS"] for child in stats.values())
+        return Struct(
+            stats=stats, results=stack_tables(results), tests=stack_tables(tests)
+        )
+
+
+class MergeDetectorFilterRunTask(MergeDetectorRunTask):
+    """The same for a calibration of each filter."""
+
+    ConfigClass = MergeDetectorFilterRunConfig
+    _DefaultName = "cpVerifyCalibMergeByFilter"
 
 
 def detector_names(instrument: str) -> dict[int, str]:

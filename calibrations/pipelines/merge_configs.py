@@ -11,9 +11,17 @@ from lsst.pipe.base import (
     connectionTypes,
 )
 
-__all__ = ["MergeExposureConfig", "MergeFilterRunConfig", "MergeRunConfig"]
+__all__ = [
+    "MergeDetectorFilterRunConfig",
+    "MergeDetectorRunConfig",
+    "MergeExposureConfig",
+    "MergeFilterRunConfig",
+    "MergeRunConfig",
+]
 
 DETECTOR = ("instrument", "exposure", "detector")
+CALIBRATION = ("instrument", "detector")
+FILTER_CALIBRATION = ("instrument", "detector", "physical_filter")
 EXPOSURE = ("instrument", "exposure")
 RUN = ("instrument",)
 FILTER_RUN = ("instrument", "physical_filter")
@@ -155,9 +163,109 @@ class MergeFilterRunConnections(
     )
 
 
+class MergeDetectorRunConnections(
+    PipelineTaskConnections, dimensions=RUN, defaultTemplates={"stage": "Ptc"}
+):
+    """Detectors in, the run out: for what is verified without an exposure."""
+
+    inputResults = connectionTypes.Input(
+        name="verify{stage}DetResults",
+        doc="Results of the calibration of one detector.",
+        storageClass="ArrowAstropy",
+        dimensions=CALIBRATION,
+        multiple=True,
+    )
+    inputTests = connectionTypes.Input(
+        name="verify{stage}DetTests",
+        doc="Tests of the calibration of one detector.",
+        storageClass="ArrowAstropy",
+        dimensions=CALIBRATION,
+        multiple=True,
+    )
+    inputMatrix = connectionTypes.Input(
+        name="verify{stage}DetMatrix",
+        doc="Pairs of amplifiers of one detector.",
+        storageClass="ArrowAstropy",
+        dimensions=CALIBRATION,
+        multiple=True,
+    )
+    stats = connectionTypes.Output(
+        name="verify{stage}Stats",
+        doc="Success and failures, by detector.",
+        storageClass="StructuredDataDict",
+        dimensions=RUN,
+    )
+    results = connectionTypes.Output(
+        name="verify{stage}Results",
+        doc="Results of all detectors.",
+        storageClass="ArrowAstropy",
+        dimensions=RUN,
+    )
+    tests = connectionTypes.Output(
+        name="verify{stage}Tests",
+        doc="Every test of the run, with value and limit.",
+        storageClass="ArrowAstropy",
+        dimensions=RUN,
+    )
+    matrix = connectionTypes.Output(
+        name="verify{stage}Matrix",
+        doc="Pairs of amplifiers, all detectors.",
+        storageClass="ArrowAstropy",
+        dimensions=RUN,
+    )
+
+    def __init__(self, *, config: Any = None) -> None:
+        drop_matrix(self, config)
+
+
+class MergeDetectorFilterRunConnections(
+    PipelineTaskConnections,
+    dimensions=FILTER_RUN,
+    defaultTemplates={"stage": "Fringe"},
+):
+    """As `MergeDetectorRunConnections`, for a calibration of each filter."""
+
+    inputResults = connectionTypes.Input(
+        name="verify{stage}DetResults",
+        doc="Results of the calibration of one detector and filter.",
+        storageClass="ArrowAstropy",
+        dimensions=FILTER_CALIBRATION,
+        multiple=True,
+    )
+    inputTests = connectionTypes.Input(
+        name="verify{stage}DetTests",
+        doc="Tests of the calibration of one detector and filter.",
+        storageClass="ArrowAstropy",
+        dimensions=FILTER_CALIBRATION,
+        multiple=True,
+    )
+    stats = connectionTypes.Output(
+        name="verify{stage}Stats",
+        doc="Success and failures, by detector.",
+        storageClass="StructuredDataDict",
+        dimensions=FILTER_RUN,
+    )
+    results = connectionTypes.Output(
+        name="verify{stage}Results",
+        doc="Results of all detectors.",
+        storageClass="ArrowAstropy",
+        dimensions=FILTER_RUN,
+    )
+    tests = connectionTypes.Output(
+        name="verify{stage}Tests",
+        doc="Every test of the run, with value and limit.",
+        storageClass="ArrowAstropy",
+        dimensions=FILTER_RUN,
+    )
+
+
+STAGES_WITH_MATRIX = ("Bias", "Crosstalk")
+"""Those that compare amplifiers in pairs."""
+
+
 def drop_matrix(connections: PipelineTaskConnections, config: Any) -> None:
-    """Only biases have a matrix."""
-    if config.connections.stage != "Bias":
+    """Leave the matrix out where a stage has none."""
+    if config.connections.stage not in STAGES_WITH_MATRIX:
         del connections.inputMatrix
         del connections.matrix
 
@@ -176,3 +284,15 @@ class MergeFilterRunConfig(
     PipelineTaskConfig, pipelineConnections=MergeFilterRunConnections
 ):
     """Configuration of `MergeFilterRunTask`."""
+
+
+class MergeDetectorRunConfig(
+    PipelineTaskConfig, pipelineConnections=MergeDetectorRunConnections
+):
+    """Configuration of `MergeDetectorRunTask`."""
+
+
+class MergeDetectorFilterRunConfig(
+    PipelineTaskConfig, pipelineConnections=MergeDetectorFilterRunConnections
+):
+    """Configuration of `MergeDetectorFilterRunTask`."""

@@ -9,6 +9,8 @@ from astropy.table import MaskedColumn, Table, vstack
 from calibrations.domain.criteria import CRITERIA_VERSION, Outcome
 
 __all__ = [
+    "NO_DETECTOR",
+    "NO_EXPOSURE",
     "TEST_COLUMNS",
     "failures",
     "outcome_row",
@@ -34,9 +36,11 @@ TEST_COLUMNS: Mapping[str, type] = {
     "advisory": np.bool_,
 }
 """Of the long table: one row per exposure, detector, amplifier and test. The detector
-is −1 on the exposure's own rows, the amplifier empty on them and on the detector's."""
+is −1 on the exposure's own rows, the amplifier empty on them and on the detector's;
+the exposure is 0 where a calibration itself was judged, without any exposure."""
 
 NO_DETECTOR = -1
+NO_EXPOSURE = 0
 
 
 def table_from_rows(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -90,7 +94,7 @@ def stack_tables(tables: Iterable[Table]) -> Table:
 
 def outcome_row(
     outcome: Outcome,
-    exposure: int,
+    exposure: int = NO_EXPOSURE,
     detector: int = NO_DETECTOR,
     amplifier: str = "",
 ) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from calibrations.domain.criteria import Outcome, evaluate_all, succeeded
 from calibrations.imaging import residuals
 from calibrations.imaging.frames import CcdImage, RawFrame
 from calibrations.imaging.isr import ProcessedFrame
+from calibrations.pipelines.judging import verdicts
 from calibrations.pipelines.processing import (
     Calibrations,
     process_raw,
@@ -273,12 +274,6 @@ class VerifyFlatTask(VerifyTask):
             if key != "SUCCESS":
                 detector[f"FLAT_DET_VERIFY_{key}"] = value
         return [row | band for row in (*rows, detector)]
-
-
-def verdicts(outcomes: tuple[Outcome, ...]) -> dict[str, bool]:
-    """Give test by test whether it passed, and ``SUCCESS`` for those that decide."""
-    passed = {outcome.criterion.test: outcome.passed for outcome in outcomes}
-    return passed | {"SUCCESS": succeeded(outcomes)}
 
 
 def row_base(data_id: DataCoordinate, mjd: float) -> dict[str, Any]:

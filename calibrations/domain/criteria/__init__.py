@@ -33,6 +33,7 @@ __all__ = [
     "CRITERIA",
     "CRITERIA_VERSION",
     "Criterion",
+    "Measured",
     "Outcome",
     "criteria_for",
     "criterion",

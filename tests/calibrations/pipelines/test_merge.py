@@ -2,7 +2,9 @@ import pytest
 from astropy.table import Table
 
 from calibrations.domain.criteria import evaluate_all
+from calibrations.pipelines.judging import judge
 from calibrations.pipelines.merge import (
+    MergeDetectorRunTask,
     MergeExposureTask,
     MergeRunTask,
     exposure_statistics,
@@ -111,3 +113,48 @@ def test_an_empty_table_of_tests_has_its_columns(n):
     assert len(table) == n
     assert table["passed"].dtype == bool
     assert table["exposure"].dtype == "int64"
+
+
+def test_a_calibration_judged_without_exposures_merges_straight_into_the_run():
+    """Every row survives, on exposure 0, and failures stand under their detector."""
+    task = MergeDetectorRunTask(config=MergeDetectorRunTask.ConfigClass())
+    tests = [
+        make_tests(0, 0, {"C10": {}, "C11": {"NOISE": 8.0, "CR_NOISE": 8.0}}),
+        make_tests(0, 5, {"C10": {"READ_NOISE_ADU": 9.0}}),
+    ]
+    results = [Table({"detector": [0, 0]}), Table({"detector": [5]})]
+    merged = task.run("LSSTComCam", [0, 5], tests, results)
+    assert merged.stats == {
+        "R22_S00": {"SUCCESS": False, "FAILURES": ["C11 NOISE"]},
+        "R22_S12": {"SUCCESS": True, "WARNINGS": ["C10 READ_NOISE_CONSISTENT"]},
+        "SUCCESS": False,
+    }
+    assert len(merged.tests) == sum(map(len, tests))
+    assert set(merged.tests["exposure"]) == {0}
+    assert merged.results["detector"].tolist() == [0, 0, 5]
+
+
+@pytest.mark.parametrize(("stage", "has_matrix"), [("Crosstalk", True), ("Ptc", False)])
+def test_only_stages_that_compare_amplifiers_have_a_matrix(stage, has_matrix):
+    config = MergeDetectorRunTask.ConfigClass()
+    config.connections.stage = stage
+    connections = config.connections.ConnectionsClass(config=config)
+    assert ("inputMatrix" in connections.inputs) == has_matrix
+    assert ("matrix" in connections.outputs) == has_matrix
+
+
+def test_judging_writes_amplifiers_then_the_detector():
+    numbers = {"READ_NOISE": 7.0, "N_INPUTS": 15.0, "MEAN": 100.0, "NOISE": 500.0}
+    found = judge(
+        "FLAT", {"C07": numbers}, detector=8, whole={"MEAN": 100.0, "SCATTER": 1.0}
+    )
+    assert found.verify["AMP"]["C07"] == {
+        "NOISE": False,
+        "PROCESSING": True,
+        "SUCCESS": False,
+    }
+    assert found.verify["DET"] == {"SCATTER": True, "SUCCESS": True}
+    assert not found.success
+    assert found.tests["amplifier"].tolist() == ["C07", "C07", ""]
+    # What a test needs and does not find fails it.
+    assert not judge("FLAT", {"C07": {}}, detector=8).verify["AMP"]["C07"]["NOISE"]
