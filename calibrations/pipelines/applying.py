@@ -4,6 +4,7 @@ A pipeline of one dependency graph applies others than the same task in another 
 ``applies`` names them, and only these become inputs of the quantum.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +51,10 @@ def raws_input() -> connectionTypes.Input:
 
 
 class ApplyConnections(PipelineTaskConnections, dimensions=BY_DETECTOR):
-    """Calibrations that ``applies`` names; the others are no inputs."""
+    """Calibrations that the configuration names; the others are no inputs.
+
+    Those of ``applies`` must be there, those of ``appliesIfThere`` may.
+    """
 
     ptc = calibration_input("ptc", "Gains, read noise and turnoff.", "ArrowAstropy")
     crosstalk = calibration_input(
@@ -69,7 +73,12 @@ class ApplyConnections(PipelineTaskConnections, dimensions=BY_DETECTOR):
 
     def __init__(self, *, config: Any = None) -> None:
         for kind in APPLICABLE:
-            if hasattr(self, kind) and kind not in config.applies:
+            if not hasattr(self, kind) or kind in config.applies:
+                continue
+            if kind in config.appliesIfThere:
+                optional = dataclasses.replace(getattr(self, kind), minimum=0)
+                setattr(self, kind, optional)
+            else:
                 delattr(self, kind)
 
 

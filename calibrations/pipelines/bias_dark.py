@@ -133,7 +133,7 @@ class CombineTask(PipelineTask):
         outputRefs: OutputQuantizedConnection,
     ) -> None:
         """Read, combine, write."""
-        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applies)
+        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applicable)
         outputs = self.run(by_exposure(butlerQC.get(inputRefs.raws)), calibrations)
         butlerQC.put(outputs, outputRefs)
 

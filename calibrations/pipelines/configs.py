@@ -58,13 +58,23 @@ class ApplyConfig(IsrConfig):
         default=[],
         doc=f"Calibrations to apply, of {', '.join(APPLICABLE)}.",
     )
+    appliesIfThere = ListField(
+        dtype=str,
+        default=[],
+        doc="Calibrations to apply where one is in force, and to do without otherwise.",
+    )
+
+    @property
+    def applicable(self) -> tuple[str, ...]:
+        """Everything that is applied, if it is there."""
+        return (*self.applies, *self.appliesIfThere)
 
     def validate(self) -> None:
         """Refuse the name of a calibration that cannot be applied."""
         super().validate()
-        if unknown := sorted(set(self.applies) - set(APPLICABLE)):
+        if unknown := sorted(set(self.applicable) - set(APPLICABLE)):
             raise ValueError(
-                f"applies names {', '.join(unknown)}; what can be applied is "
+                f"It names {', '.join(unknown)}; what can be applied is "
                 f"{', '.join(APPLICABLE)}."
             )
 

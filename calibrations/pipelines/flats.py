@@ -55,6 +55,9 @@ class FlatMeasureConnections(RawInputFilterConnections, dimensions=BY_DETECTOR):
 FLAT_APPLIES = ["bias", "dark", "defects"]
 """DMTN-222 figure 2."""
 
+FLAT_APPLIES_IF_THERE = ["ptc"]
+"""Gains that were measured scale the amplifiers against one another."""
+
 
 class FlatMeasureConfig(
     PipelineTaskConfig, ApplyConfig, pipelineConnections=FlatMeasureConnections
@@ -65,6 +68,7 @@ class FlatMeasureConfig(
         """Subtract bias and dark, mask the defects."""
         super().setDefaults()
         self.applies = FLAT_APPLIES
+        self.appliesIfThere = FLAT_APPLIES_IF_THERE
 
 
 class FlatMeasureTask(PipelineTask):
@@ -80,7 +84,7 @@ class FlatMeasureTask(PipelineTask):
         outputRefs: OutputQuantizedConnection,
     ) -> None:
         """Read one exposure at a time and measure it."""
-        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applies)
+        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applicable)
         settings = self.config.isr_settings()
         statistics: dict[int, dict[str, float | int]] = {}
         for handle in by_exposure(butlerQC.get(inputRefs.raws)):
@@ -193,6 +197,7 @@ class FlatCombineConfig(
         """Subtract bias and dark, mask the defects."""
         super().setDefaults()
         self.applies = FLAT_APPLIES
+        self.appliesIfThere = FLAT_APPLIES_IF_THERE
 
 
 class FlatCombineTask(CombineTask):
@@ -216,7 +221,7 @@ class FlatCombineTask(CombineTask):
     ) -> None:
         """Read the scales, then as for any combination."""
         scales: dict[int, float] = butlerQC.get(inputRefs.scales)["expScale"]
-        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applies)
+        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applicable)
         raws = by_exposure(butlerQC.get(inputRefs.raws))
         butlerQC.put(self.run(raws, calibrations, scales), outputRefs)
 

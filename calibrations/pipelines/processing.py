@@ -91,7 +91,7 @@ def read_calibrations(
     calibrations = Calibrations()
     for kind in kinds:
         ref = getattr(inputs, kind, None)
-        if ref is None:
+        if not ref:
             continue
         dataset = context.get(ref)
         if isinstance(dataset, DeferredDatasetHandle):
