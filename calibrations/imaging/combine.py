@@ -1,23 +1,32 @@
 """Combine a stack of frames into one, pixel by pixel, by clipped mean.
 
-NumPy in, NumPy out. Memory: the frames live in a `FrameStack`, in memory or, past a
-limit, in an unnamed file; the arithmetic takes a few rows at a time.
+NumPy in, NumPy out. Memory: frames live in FITS files or in a `FrameStack`, which past
+a limit is an unnamed file; a few rows at a time are in memory, whatever their number.
 """
 
+import mmap
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from calibrations.imaging.clipping import clip_block
 from calibrations.imaging.errors import ImageError
-from calibrations.imaging.statistics import clip_columns
+from calibrations.imaging.fits_rows import FrameFiles
 
-__all__ = ["Combined", "FrameStack", "combine_frames"]
+__all__ = ["Combined", "FrameStack", "combine_files", "combine_frames"]
 
-BLOCK_BYTES = 1024**2
-"""Size of the float64 work arrays: in the processor's cache they are four times faster
-than in memory."""
+BLOCK_BYTES = 4 * 1024**2
+"""Pixels a thread works on at once: more than the overhead of reading a few rows from
+each of many files, less than the processor's cache."""
+
+MOST_THREADS = 4
+"""Threads of one combination. Quanta run beside one another as well."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,24 @@ class FrameStack:
                 )
         self.n_filled = 0
 
+    def __len__(self) -> int:
+        return self.n_filled
+
+    def read(self, top: int, bottom: int, out: np.ndarray) -> np.ndarray:
+        """Copy the same rows of all frames, shape (n, (bottom - top) · nx)."""
+        size = (bottom - top) * self.shape[1]
+        block = out.reshape(-1)[: len(self) * size].reshape(len(self), size)
+        for frame, row in zip(self.array[: len(self)], block, strict=True):
+            row[:] = frame[top:bottom].reshape(-1)
+        self._forget()
+        return block
+
+    def _forget(self) -> None:
+        """Let the system take back the memory of a stack on disk; the file stays."""
+        pages = getattr(self.array, "_mmap", None)
+        if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            pages.madvise(mmap.MADV_DONTNEED)
+
     def add(
         self, image: np.ndarray, mask: np.ndarray | None = None, scale: float = 1.0
     ) -> None:
@@ -89,16 +116,14 @@ class FrameStack:
                 f"Frame {self.n_filled} has shape {image.shape}, the others have "
                 f"{self.shape}: frames of different readout windows cannot be combined."
             )
-        if not np.isfinite(scale) or scale <= 0:
-            raise ImageError(
-                f"Frame {self.n_filled} has scale {scale}: it must be positive."
-            )
+        _check_scale(self.n_filled, scale)
         frame = self.array[self.n_filled]
         np.divide(image, np.float32(scale), out=frame, casting="unsafe")
         frame[~np.isfinite(frame)] = np.nan
         if mask is not None:
             frame[mask] = np.nan
         self.n_filled += 1
+        self._forget()
 
 
 def combine_frames(
@@ -138,37 +163,147 @@ def combine_frames(
         input takes the median of the image, variance NaN, and is ``bad``.
     """
     stack = frames if isinstance(frames, FrameStack) else _fill(frames, masks, scales)
-    array = stack.array[: stack.n_filled]
-    fractions = [float(np.isfinite(frame).mean()) for frame in array]
-    n_used = sum(fraction > 0 for fraction in fractions)
-    if n_used < min_frames:
-        raise ImageError(
-            f"{n_used} of {len(array)} frames have usable pixels; combining takes at "
-            f"least {min_frames}."
+    return _combine(
+        stack,
+        _Choices(sigma, n_passes, min_frames),
+        scales=np.ones(len(stack), dtype=np.float32),
+        variances=variances,
+    )
+
+
+def combine_files(
+    paths: Sequence[str | Path],
+    *,
+    extension: int | str | None = None,
+    scales: Sequence[float] | None = None,
+    sigma: float = 3.0,
+    n_passes: int = 3,
+    min_frames: int = 2,
+    n_threads: int | None = None,
+) -> Combined:
+    """Combine frames in FITS files by clipped mean, a few rows at a time.
+
+    Parameters
+    ----------
+    paths
+        A file for each frame, all of one shape. NaN and infinities are left out.
+    extension
+        Number or name of the HDU; without, the first that holds a 2-D image.
+    scales
+        Each frame is divided by its scale.
+    sigma, n_passes, min_frames
+        As in `combine_frames`.
+    n_threads
+        How many threads share the rows; without, one for each processor up to four.
+
+    Returns
+    -------
+    Combined
+        As from `combine_frames`, rows as in the files, to the bit.
+    """
+    divisors = np.ones(len(paths)) if scales is None else np.asarray(scales, float)
+    if divisors.shape != (len(paths),):
+        raise ImageError(f"{len(paths)} files have {divisors.size} scales.")
+    for i, scale in enumerate(divisors):
+        _check_scale(i, scale)
+    with FrameFiles(paths, extension) as files:
+        return _combine(
+            files,
+            _Choices(sigma, n_passes, min_frames, n_threads),
+            scales=divisors.astype(np.float32),
         )
-    ny, nx = stack.shape
+
+
+class _Frames(Protocol):
+    """Frames that give their rows block by block."""
+
+    shape: tuple[int, int]
+
+    def __len__(self) -> int: ...
+
+    def read(self, top: int, bottom: int, out: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """How to clip."""
+
+    sigma: float
+    n_passes: int
+    min_frames: int
+    n_threads: int | None = None
+
+    def threads(self) -> int:
+        """Threads to use."""
+        if self.n_threads is not None:
+            return max(1, self.n_threads)
+        return min(len(os.sched_getaffinity(0)), MOST_THREADS)
+
+
+def _combine(
+    frames: _Frames,
+    choices: _Choices,
+    *,
+    scales: np.ndarray,
+    variances: Sequence[np.ndarray] | None = None,
+) -> Combined:
+    """Combine block by block, in threads."""
+    ny, nx = frames.shape
     image = np.empty((ny, nx), dtype=np.float32)
     variance = np.empty_like(image)
     n_kept = np.empty((ny, nx), dtype=np.int16)
-    step = max(1, BLOCK_BYTES // (8 * nx * max(len(array), 1)))
-    for top in range(0, ny, step):
-        rows = slice(top, min(top + step, ny))
-        block = array[:, rows].reshape(len(array), -1)
-        mean, scatter, count = clip_columns(block, sigma=sigma, n_passes=n_passes)
-        shape = (rows.stop - rows.start, nx)
-        image[rows] = mean.reshape(shape)
-        n_kept[rows] = count.reshape(shape)
-        if variances is None:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                variance[rows] = (scatter / count).reshape(shape)
-        else:
-            inputs = np.stack([plane[rows].reshape(-1) for plane in variances])
-            variance[rows] = _input_variance(block, inputs, count).reshape(shape)
+    step = max(1, BLOCK_BYTES // (4 * nx * max(len(frames), 1)))
+    blocks = iter([(top, min(top + step, ny)) for top in range(0, ny, step)])
+
+    def work(_: int) -> np.ndarray:
+        buffer = np.empty(len(frames) * step * nx, dtype=np.float32)
+        n_good = np.zeros(len(frames), dtype=np.int64)
+        for top, bottom in blocks:
+            block = frames.read(top, bottom, buffer)
+            rows = slice(top, bottom)
+            n_good += clip_block(
+                block,
+                scales=scales,
+                sigma=choices.sigma,
+                n_passes=choices.n_passes,
+                of_mean=True,
+                mean=image[rows].reshape(-1),
+                variance=variance[rows].reshape(-1),
+                count=n_kept[rows].reshape(-1),
+            )
+            if variances is not None:
+                inputs = np.stack([plane[rows].reshape(-1) for plane in variances])
+                given = _input_variance(block, inputs, n_kept[rows].reshape(-1))
+                variance[rows] = given.reshape(-1, nx)
+        return n_good
+
+    n_good = sum(_in_threads(work, choices.threads()))
+    fractions = [float(n) / max(ny * nx, 1) for n in np.atleast_1d(n_good)]
+    n_used = sum(fraction > 0 for fraction in fractions)
+    if n_used < choices.min_frames:
+        raise ImageError(
+            f"{n_used} of {len(frames)} frames have usable pixels; combining takes at "
+            f"least {choices.min_frames}."
+        )
     bad = n_kept == 0
     if bad.any():
         image[bad] = np.median(image[~bad])
         variance[bad] = np.nan
     return Combined(image, variance, bad, n_kept, fractions)
+
+
+def _in_threads(work: Callable[[int], np.ndarray], n_threads: int) -> list[np.ndarray]:
+    """Do the same work in several threads."""
+    if n_threads == 1:
+        return [work(0)]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(work, range(n_threads)))
+
+
+def _check_scale(frame: int, scale: float) -> None:
+    """Refuse what cannot be divided by."""
+    if not np.isfinite(scale) or scale <= 0:
+        raise ImageError(f"Frame {frame} has scale {scale}: it must be positive.")
 
 
 def _fill(

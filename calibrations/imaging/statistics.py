@@ -11,13 +11,15 @@ with limits:
 - values that are not finite, and masked ones, are dropped before anything else.
 
 A sample of one has no variance and a pass may not remove everything: in both cases the
-sample of the pass before is kept, where ``afw`` would answer NaN.
+sample of the pass before is kept and the passes end, where ``afw`` would answer NaN.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from calibrations.imaging.clipping import IQR_TO_SIGMA, clip_block
 
 __all__ = [
     "IQR_TO_SIGMA",
@@ -27,9 +29,6 @@ __all__ = [
     "good_values",
     "percentiles",
 ]
-
-IQR_TO_SIGMA = 0.741301109252802
-"""Standard deviation of a Gaussian over its interquartile range."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +137,12 @@ def clip_columns(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Clip many short samples at once, one a column.
 
+    Compiled, and many times as fast, for float32; written out in NumPy for the rest.
+
     Parameters
     ----------
     samples
-        Shape (n, m): m samples of up to n values, NaN where a value is left out.
+        Shape (n, m): m samples of up to n values; what is not finite is left out.
     sigma, n_passes
         As in `clipped_statistics`.
 
@@ -151,22 +152,48 @@ def clip_columns(
         Shape (m,): clipped mean (NaN for an empty sample), unbiased clipped variance
         (NaN for fewer than two values) and number of values kept.
     """
+    if samples.dtype == np.float32:
+        return _clip_compiled(samples, sigma, n_passes)
     # Sorting makes the answer independent of the order of the frames, bit by bit,
     # and leaves the NaN at the end, where quantiles do not see them.
-    ordered = np.sort(samples.astype(np.float64), axis=0)
+    values = samples.astype(np.float64)
+    values[~np.isfinite(values)] = np.nan
+    ordered = np.sort(values, axis=0)
     finite = np.isfinite(ordered)
     n_good = finite.sum(axis=0)
     q25, centre, q75 = (_quantile(ordered, n_good, f) for f in (0.25, 0.5, 0.75))
     limit = sigma * IQR_TO_SIGMA * (q75 - q25)
     kept = finite
+    is_open = np.ones(kept.shape[1], dtype=bool)
     mean, variance, count = _moments(ordered, kept)
     for _ in range(n_passes):
         with np.errstate(invalid="ignore"):
             inside = np.abs(ordered - centre) <= limit
-        usable = inside.any(axis=0) & np.isfinite(limit)
-        kept = np.where(usable, inside, kept)
+        # Where nothing would be left the passes end.
+        is_open &= inside.any(axis=0)
+        kept = np.where(is_open, inside, kept)
         mean, variance, count = _moments(ordered, kept)
         centre, limit = mean, sigma * np.sqrt(variance)
+    return mean, variance, count
+
+
+def _clip_compiled(
+    samples: np.ndarray, sigma: float, n_passes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clip the columns of float32."""
+    n, m = samples.shape
+    mean, variance = np.empty(m), np.empty(m)
+    count = np.empty(m, dtype=np.int64)
+    clip_block(
+        np.ascontiguousarray(samples),
+        scales=np.ones(n, dtype=np.float32),
+        sigma=sigma,
+        n_passes=n_passes,
+        of_mean=False,
+        mean=mean,
+        variance=variance,
+        count=count,
+    )
     return mean, variance, count
 
 
@@ -177,7 +204,9 @@ def _quantile(ordered: np.ndarray, n_good: np.ndarray, fraction: float) -> np.nd
     high = np.minimum(low + 1, np.maximum(n_good - 1, 0))
     lower = np.take_along_axis(ordered, low[np.newaxis], axis=0)[0]
     upper = np.take_along_axis(ordered, high[np.newaxis], axis=0)[0]
-    quantile: np.ndarray = lower + (index - low) * (upper - lower)
+    t, step = index - low, upper - lower
+    # As numpy does, exact at both ends.
+    quantile: np.ndarray = np.where(t < 0.5, lower + step * t, upper - step * (1 - t))
     return quantile
 
 
