@@ -1,121 +1,284 @@
-"""The types of calibration and the order in which they are built, as data.
+"""The orders in which calibrations are built, as data, and what follows from them.
 
-DMTN-222 figure 2: a type needs its precursors certified in the ticket's chain before
-it is generated. Standard library only.
+A type needs its precursors certified before it is generated. Two orders are known:
+DMTN-222's figure 2, and the one that Rubin's ``cp_pipe`` works in today, which begins
+with bootstraps and makes the linearizer before the photon transfer curve, and that
+before the bias. Standard library only.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
+
+from calibrations.domain.specifications import (
+    SPECIFICATIONS,
+    CalibrationType,
+    Specification,
+    specification,
+)
 
 __all__ = [
+    "DEFAULT_GRAPH",
+    "GRAPHS",
     "SPECIFICATIONS",
     "CalibrationType",
+    "Graph",
+    "Held",
     "Specification",
+    "ancestors",
     "build_order",
+    "descendants",
+    "find_graph",
     "missing_precursors",
+    "needed",
+    "plan",
+    "ready_to_build",
     "specification",
 ]
 
-
-class CalibrationType(StrEnum):
-    """A type of calibration; the value is its dataset type in the Butler."""
-
-    BIAS = "bias"
-    DARK = "dark"
-    FLAT = "flat"
+Type = CalibrationType
 
 
 @dataclass(frozen=True)
-class Specification:
-    """What one type of calibration is made of, and from."""
+class Held:
+    """A calibration that is there, or is needed: a type, in a filter where it has one.
+
+    Without a filter, a type that is made per filter is meant in any one.
+    """
 
     type: CalibrationType
-    generation: str
-    """Stem of the generation run's name (``biasGen``) and its pipeline's key."""
-    verification: str
-    """Stem of the verification run's name, and its pipeline's key."""
-    certified: str
-    """Stem of the certified collection's name."""
-    precursors: tuple[CalibrationType, ...]
-    observation_type: str | None
-    """None: science exposures serve (fringe, crosstalk), so any type is taken."""
-    observation_reasons: tuple[str, ...]
-    """Empty: any reason is taken."""
-    is_per_filter: bool
-    minimum_inputs: int
-    """Below this the clipped mean no longer tells an outlier from the level."""
-    typical_inputs: tuple[int, int]
-    """Fewest and most in a daily set (DMTN-222)."""
+    physical_filter: str = ""
+
+    def __str__(self) -> str:
+        where = f" in {self.physical_filter}" if self.physical_filter else ""
+        return f"{self.type}{where}"
+
+    @property
+    def key(self) -> str:
+        """Both parts in one word, as records keep them: ``flat:r_03``."""
+        tail = f":{self.physical_filter}" if self.physical_filter else ""
+        return f"{self.type}{tail}"
+
+    @classmethod
+    def parse(cls, key: str) -> "Held":
+        """Read what `key` gives."""
+        type_, _, physical_filter = key.partition(":")
+        return cls(CalibrationType(type_), physical_filter)
 
 
-SPECIFICATIONS: Mapping[CalibrationType, Specification] = {
-    CalibrationType.BIAS: Specification(
-        type=CalibrationType.BIAS,
-        generation="biasGen",
-        verification="verifyBias",
-        certified="bias",
-        precursors=(),
-        observation_type="bias",
-        observation_reasons=("bias",),
-        is_per_filter=False,
-        minimum_inputs=10,
-        typical_inputs=(15, 20),
-    ),
-    # Figure 2 gives dark and flat the defects as well; they join this table with
-    # their pipeline.
-    CalibrationType.DARK: Specification(
-        type=CalibrationType.DARK,
-        generation="darkGen",
-        verification="verifyDark",
-        certified="dark",
-        precursors=(CalibrationType.BIAS,),
-        observation_type="dark",
-        observation_reasons=("dark",),
-        is_per_filter=False,
-        minimum_inputs=10,
-        typical_inputs=(15, 20),
-    ),
-    CalibrationType.FLAT: Specification(
-        type=CalibrationType.FLAT,
-        generation="flatGen",
-        verification="verifyFlat",
-        certified="flat",
-        precursors=(CalibrationType.BIAS, CalibrationType.DARK),
-        observation_type="flat",
-        observation_reasons=("flat",),
-        is_per_filter=True,
-        minimum_inputs=10,
-        typical_inputs=(15, 20),
-    ),
-}
+@dataclass(frozen=True)
+class Graph:
+    """One order of construction."""
+
+    name: str
+    title: str
+    precursors: Mapping[CalibrationType, tuple[CalibrationType, ...]]
+    """What each type needs, in the order of construction."""
+    uses: Mapping[CalibrationType, tuple[CalibrationType, ...]] = field(
+        default_factory=dict
+    )
+    """What each type is made with where it is there, and without where it is not."""
+    any_filter: frozenset[CalibrationType] = frozenset()
+    """Types that need no more than one filter of a precursor that has filters."""
+
+    @property
+    def types(self) -> tuple[CalibrationType, ...]:
+        """All types of the order."""
+        return tuple(self.precursors)
+
+    def __contains__(self, type_: object) -> bool:
+        return type_ in self.precursors
 
 
-def specification(type_: CalibrationType | str) -> Specification:
-    """Find the specification of a type by its name."""
-    return SPECIFICATIONS[CalibrationType(type_)]
+_DMTN_222 = Graph(
+    name="dmtn222",
+    title="DMTN-222, figure 2",
+    precursors={
+        Type.BIAS: (),
+        Type.DARK_FOR_DEFECTS: (Type.BIAS,),
+        Type.FLAT_FOR_DEFECTS: (Type.BIAS,),
+        Type.DEFECTS: (Type.BIAS, Type.DARK_FOR_DEFECTS, Type.FLAT_FOR_DEFECTS),
+        Type.DARK: (Type.BIAS, Type.DEFECTS),
+        Type.FLAT: (Type.BIAS, Type.DARK, Type.DEFECTS),
+        Type.PTC: (Type.BIAS, Type.DARK, Type.FLAT, Type.DEFECTS),
+        Type.CROSSTALK: (Type.BIAS, Type.DARK, Type.FLAT, Type.DEFECTS),
+        Type.FRINGE: (Type.BIAS, Type.DARK, Type.FLAT, Type.DEFECTS),
+        Type.LINEARIZER: (Type.PTC,),
+        Type.BFK: (Type.PTC,),
+        Type.CTI: (Type.PTC,),
+    },
+    # The gains that scale a flat's amplifiers against one another are a ptc's once
+    # there is one; a bias or dark is rescaled by the gains in its header.
+    uses={Type.FLAT: (Type.PTC,)},
+    any_filter=frozenset({Type.DEFECTS}),
+)
+
+# The crosstalk that the early steps subtract is the observatory's own, until one is
+# measured: it is used, not needed, or nothing could ever begin.
+_WITH_CROSSTALK = (
+    Type.BIAS_BOOTSTRAP,
+    Type.DARK_BOOTSTRAP,
+    Type.FLAT_BOOTSTRAP,
+    Type.LINEARIZER,
+    Type.CTI,
+    Type.PTC,
+    Type.BFK,
+    Type.BIAS,
+    Type.DARK,
+    Type.FLAT,
+)
+_CP_PIPE = Graph(
+    name="cp_pipe",
+    title="cp_pipe, as its pipelines are today",
+    precursors={
+        Type.BIAS_BOOTSTRAP: (),
+        Type.DARK_BOOTSTRAP: (Type.BIAS_BOOTSTRAP,),
+        Type.FLAT_BOOTSTRAP: (Type.BIAS_BOOTSTRAP, Type.DARK_BOOTSTRAP),
+        Type.DEFECTS: (Type.BIAS_BOOTSTRAP, Type.DARK_BOOTSTRAP, Type.FLAT_BOOTSTRAP),
+        Type.LINEARIZER: (Type.DEFECTS,),
+        Type.CTI: (Type.LINEARIZER, Type.DEFECTS),
+        Type.PTC: (Type.LINEARIZER, Type.CTI, Type.DEFECTS),
+        Type.BFK: (Type.LINEARIZER, Type.CTI, Type.DEFECTS),
+        Type.BIAS: (Type.PTC, Type.LINEARIZER),
+        Type.CROSSTALK: (Type.PTC,),
+        Type.DARK: (Type.PTC, Type.LINEARIZER, Type.BIAS, Type.DEFECTS),
+        Type.FLAT: (Type.PTC, Type.LINEARIZER, Type.CTI, Type.BIAS, Type.DARK),
+    },
+    uses=dict.fromkeys(_WITH_CROSSTALK, (Type.CROSSTALK,)),
+    any_filter=frozenset({Type.DEFECTS}),
+)
+
+GRAPHS: Mapping[str, Graph] = {one.name: one for one in (_DMTN_222, _CP_PIPE)}
+DEFAULT_GRAPH = _DMTN_222.name
 
 
-def build_order(types: Iterable[CalibrationType | str]) -> list[CalibrationType]:
-    """Sort types so that each comes after those it needs, as far as these are given."""
-    wanted = {CalibrationType(t) for t in types}
-    ordered: list[CalibrationType] = []
+def find_graph(name: str) -> Graph:
+    """Find an order of construction, or raise `LookupError` naming those there are."""
+    try:
+        return GRAPHS[name or DEFAULT_GRAPH]
+    except KeyError:
+        raise LookupError(
+            f"There is no order of construction {name!r}; there are "
+            f"{', '.join(GRAPHS)}."
+        ) from None
 
-    def visit(type_: CalibrationType) -> None:
-        for precursor in SPECIFICATIONS[type_].precursors:
-            visit(precursor)
-        if type_ in wanted and type_ not in ordered:
-            ordered.append(type_)
 
-    for type_ in CalibrationType:
-        if type_ in wanted:
-            visit(type_)
-    return ordered
+def plan(
+    graph: Graph,
+    wanted: Iterable[CalibrationType | str] | None = None,
+    present: Collection[CalibrationType | str] = (),
+) -> tuple[tuple[CalibrationType, ...], ...]:
+    """Tell what to build: levels in order, whose types can be built side by side.
+
+    Parameters
+    ----------
+    wanted
+        Types to end with; by default all that the graph has.
+    present
+        Types that are there already and need not be built.
+    """
+    there = {CalibrationType(one) for one in present}
+    targets = [CalibrationType(one) for one in wanted] if wanted else graph.types
+    to_build = {
+        one
+        for target in targets
+        for one in (target, *_missing_before(graph, target, there))
+        if one not in there
+    }
+    levels: dict[CalibrationType, int] = {}
+    for one in graph.types:  # comes after what it needs
+        if one in to_build:
+            before = [levels[p] for p in graph.precursors[one] if p in to_build]
+            levels[one] = max(before, default=-1) + 1
+    return tuple(
+        tuple(one for one, level in levels.items() if level == number)
+        for number in range(max(levels.values(), default=-1) + 1)
+    )
+
+
+def build_order(
+    types: Iterable[CalibrationType | str], graph: Graph = _DMTN_222
+) -> list[CalibrationType]:
+    """Sort types so that each comes after those it needs, whichever are given."""
+    wanted = {CalibrationType(one) for one in types}
+    outside = [one for one in CalibrationType if one in wanted and one not in graph]
+    return [one for one in graph.types if one in wanted] + outside
+
+
+def needed(
+    graph: Graph, type_: CalibrationType | str, physical_filters: Iterable[str] = ()
+) -> list[Held]:
+    """List the calibrations that a type needs for exposures in these filters.
+
+    A precursor that is made per filter is needed in each of them, but for types that
+    look at one of its filters only (defects).
+    """
+    type_ = CalibrationType(type_)
+    filters = sorted(set(physical_filters)) or [""]
+    found: list[Held] = []
+    for precursor in graph.precursors.get(type_, ()):
+        if specification(precursor).is_per_filter and type_ not in graph.any_filter:
+            found += [Held(precursor, one) for one in filters]
+        else:
+            found.append(Held(precursor))
+    return found
 
 
 def missing_precursors(
-    type_: CalibrationType | str, certified: Collection[CalibrationType | str]
+    graph: Graph,
+    type_: CalibrationType | str,
+    present: Collection[Held],
+    physical_filters: Iterable[str] = (),
+) -> list[Held]:
+    """Tell which calibrations must still be there before a type can be generated."""
+    any_of = {one.type for one in present}
+    exact = {(one.type, one.physical_filter) for one in present}
+    return [
+        one
+        for one in needed(graph, type_, physical_filters)
+        if (one.type, one.physical_filter) not in exact
+        and (one.physical_filter or one.type not in any_of)
+    ]
+
+
+def ready_to_build(
+    graph: Graph, present: Collection[CalibrationType | str]
 ) -> list[CalibrationType]:
-    """Tell which types must still be certified before this one can be generated."""
-    present = {CalibrationType(t) for t in certified}
-    return [p for p in specification(type_).precursors if p not in present]
+    """List the types, not present themselves, whose precursors all are."""
+    there = {CalibrationType(one) for one in present}
+    return [
+        one
+        for one, precursors in graph.precursors.items()
+        if one not in there and there.issuperset(precursors)
+    ]
+
+
+def ancestors(
+    graph: Graph, type_: CalibrationType | str
+) -> tuple[CalibrationType, ...]:
+    """List all that a type rests on, through others too, in order."""
+    found: set[CalibrationType] = set()
+    waiting = list(graph.precursors.get(CalibrationType(type_), ()))
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += graph.precursors[one]
+    return tuple(one for one in graph.types if one in found)
+
+
+def descendants(
+    graph: Graph, type_: CalibrationType | str
+) -> tuple[CalibrationType, ...]:
+    """List all that rest on a type, through others too, in order."""
+    return tuple(one for one in graph.types if type_ in ancestors(graph, one))
+
+
+def _missing_before(
+    graph: Graph, type_: CalibrationType, present: set[CalibrationType]
+) -> set[CalibrationType]:
+    """Find what must be built before a type; what is present needs nothing more."""
+    found: set[CalibrationType] = set()
+    for precursor in graph.precursors[type_]:
+        if precursor not in present:
+            found |= {precursor, *_missing_before(graph, precursor, present)}
+    return found

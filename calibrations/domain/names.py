@@ -12,7 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from calibrations.domain.graph import SPECIFICATIONS, CalibrationType, Specification
+from calibrations.domain.specifications import (
+    SPECIFICATIONS,
+    CalibrationType,
+    Specification,
+)
 from taxicab.errors import ConflictError, InputError
 
 __all__ = [
@@ -21,8 +25,10 @@ __all__ = [
     "CollectionName",
     "Rerun",
     "certified_name",
+    "check_names_fit",
     "check_tag",
     "check_ticket",
+    "curated_name",
     "default_chain",
     "generation_name",
     "next_attempt",
@@ -32,6 +38,9 @@ __all__ = [
     "verification_name",
 ]
 
+CURATED = "curated"
+"""In the place of a tag: calibrations that the observatory keeps in files."""
+
 MAX_LENGTH = 64
 """Characters the Butler's registry keeps of a collection's name."""
 
@@ -40,6 +49,7 @@ _TAG = re.compile(r"[A-Za-z0-9_]+")
 _INSTRUMENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _BAND = re.compile(r"[A-Za-z0-9_]+")
 _RERUN = re.compile(r"([0-9]{8})([a-z])")
+_CURATED_DATE = re.compile(r"[0-9]{8}(T[0-9]{6})?")
 
 
 class BadNameError(InputError):
@@ -57,6 +67,7 @@ class CollectionKind(StrEnum):
     TICKET = "ticket"
     DEFAULT = "default"
     TAGGED = "tagged"
+    CURATED = "curated"
 
 
 _ATTEMPTS = (
@@ -110,6 +121,9 @@ class CollectionName:
     rerun: Rerun | None = None
     number: int = 1
     """Which of a ticket's TAGGED collections."""
+    begin: str = ""
+    """Of a RUN of curated calibrations: the date in its name; empty: what is certified
+    from these runs."""
 
     def __post_init__(self) -> None:
         _check("instrument", self.instrument, _INSTRUMENT, "LSSTComCam")
@@ -118,6 +132,8 @@ class CollectionName:
         if self.kind in _ATTEMPTS:
             check_tag(self.tag or "")
             self._check_attempt()
+        if self.begin:
+            _check("date", self.begin, _CURATED_DATE, "19700101T000000")
         if self.number < 1:
             raise BadNameError(f"TAGGED collections count from 1, not {self.number}.")
         if len(str(self)) > MAX_LENGTH:
@@ -131,7 +147,10 @@ class CollectionName:
             raise BadNameError(
                 f"A {self.kind} collection's name has a type and a rerun."
             )
-        per_filter = SPECIFICATIONS[self.type].is_per_filter
+        spec = SPECIFICATIONS[self.type]
+        if _stem(spec, self.kind) is None:
+            raise BadNameError(f"There are no tests of a {self.type}.")
+        per_filter = spec.is_per_filter
         if per_filter and self.band is None:
             raise BadNameError(f"A {self.type} is built per band: say which one.")
         if self.band is not None:
@@ -149,6 +168,9 @@ class CollectionName:
         if self.kind is CollectionKind.TAGGED:
             more = f"/{self.number}" if self.number > 1 else ""
             return f"{self.instrument}/calib_tagged/{self.ticket}{more}"
+        if self.kind is CollectionKind.CURATED:
+            begin = f"/{self.begin}" if self.begin else ""
+            return f"{self.instrument}/calib/{self.ticket}/curated{begin}"
         assert self.type is not None
         stem = _stem(SPECIFICATIONS[self.type], self.kind)
         band = f"-{self.band}" if self.band else ""
@@ -259,11 +281,14 @@ def parse_name(name: str) -> CollectionName:
             return CollectionName(CollectionKind.DEFAULT, parts[0])
         if len(parts) == 3:
             return CollectionName(CollectionKind.TICKET, parts[0], parts[2])
+        if len(parts) in {4, 5} and parts[3] == CURATED:
+            return _parse_curated(parts)
         if len(parts) == 5:
             return _parse_attempt(parts)
     raise BadNameError(
         f"{name!r} is none of $INST/calib, $INST/calib/$TICKET, "
-        f"$INST/calib/$TICKET/$TAG/<type>.<rerun> and $INST/calib_tagged/$TICKET."
+        f"$INST/calib/$TICKET/$TAG/<type>.<rerun>, "
+        f"$INST/calib/$TICKET/curated[/<date>] and $INST/calib_tagged/$TICKET."
     )
 
 
@@ -274,7 +299,52 @@ def check_ticket(key: str) -> str:
 
 def check_tag(tag: str) -> str:
     """Return a tag, or refuse it."""
+    if tag == CURATED:
+        raise BadNameError(
+            f"{tag!r} is kept for the collections of curated calibrations: choose "
+            "another tag."
+        )
     return _check("tag", tag, _TAG, "voltageChange")
+
+
+def check_names_fit(
+    instrument: str, ticket: str, tag: str, types: Iterable[CalibrationType]
+) -> None:
+    """Refuse a tag with which some name of a set would be too long for the Butler.
+
+    Said when a ticket is opened: the longest name may be that of a type built days
+    later. A band is taken to be one letter, as those of Rubin's filters are.
+    """
+    folder = f"{instrument}/calib/{ticket}/{tag}/"
+    stems = {
+        f"{stem}-r" if SPECIFICATIONS[type_].is_per_filter else stem: type_
+        for type_ in types
+        for kind in _ATTEMPTS
+        if (stem := _stem(SPECIFICATIONS[type_], kind))
+    }
+    longest = max(stems, key=len, default="")
+    name = f"{folder}{longest}.20000101a"
+    if (excess := len(name) - MAX_LENGTH) <= 0:
+        return
+    room = len(tag) - excess
+    advice = (
+        f"Choose a tag of at most {room} characters."
+        if room > 0
+        else "No tag is short enough for this instrument and ticket."
+    )
+    raise BadNameError(
+        f"With the tag {tag!r}, the run of the {stems[longest]} would be named "
+        f"{name!r}: {len(name)} characters, and the Butler keeps {MAX_LENGTH}. "
+        f"{advice}",
+        tag=tag,
+        room=max(room, 0),
+    )
+
+
+def curated_name(instrument: str, ticket: str, begin: str = "") -> str:
+    """Name a ticket's collection of curated calibrations, or the RUN of one date."""
+    kind = CollectionKind.CURATED
+    return str(CollectionName(kind, instrument, ticket, begin=begin))
 
 
 def _attempt(
@@ -302,20 +372,27 @@ def _parse_attempt(parts: list[str]) -> CollectionName:
     instrument, _, ticket, tag, last = parts
     label, _, rerun = last.rpartition(".")
     stem, dash, band = label.partition("-")
-    for type_, spec in SPECIFICATIONS.items():
-        for kind in _ATTEMPTS:
-            if stem == _stem(spec, kind):
-                return CollectionName(
-                    kind,
-                    instrument,
-                    ticket,
-                    tag,
-                    type_,
-                    band if dash else None,
-                    Rerun.parse(rerun),
-                )
-    known = ", ".join(_stem(s, k) for s in SPECIFICATIONS.values() for k in _ATTEMPTS)
-    raise BadNameError(f"{last!r} begins with none of {known}.")
+    if stem not in _STEMS:
+        raise BadNameError(f"{last!r} begins with none of {', '.join(_STEMS)}.")
+    kind, type_ = _STEMS[stem]
+    return CollectionName(
+        kind,
+        instrument,
+        ticket,
+        tag,
+        type_,
+        band if dash else None,
+        Rerun.parse(rerun),
+    )
+
+
+def _parse_curated(parts: list[str]) -> CollectionName:
+    kind = CollectionKind.CURATED
+    if len(parts) == 4:
+        return CollectionName(kind, parts[0], parts[2])
+    # An empty date would spell the collection of them all with a slash behind.
+    _check("date", parts[4], _CURATED_DATE, "19700101T000000")
+    return CollectionName(kind, parts[0], parts[2], begin=parts[4])
 
 
 def _parse_tagged(name: str, parts: list[str]) -> CollectionName:
@@ -338,12 +415,20 @@ def _parsed(names: Iterable[str]) -> Iterable[CollectionName]:
             continue
 
 
-def _stem(spec: Specification, kind: CollectionKind) -> str:
+def _stem(spec: Specification, kind: CollectionKind) -> str | None:
     return {
         CollectionKind.GENERATION: spec.generation,
         CollectionKind.VERIFICATION: spec.verification,
         CollectionKind.CERTIFIED: spec.certified,
     }[kind]
+
+
+_STEMS = {
+    stem: (kind, type_)
+    for type_, spec in SPECIFICATIONS.items()
+    for kind in _ATTEMPTS
+    if (stem := _stem(spec, kind))
+}
 
 
 def _check(what: str, value: str, pattern: re.Pattern[str], example: str) -> str:

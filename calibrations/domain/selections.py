@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calibrations.domain.graph import SPECIFICATIONS
+from calibrations.domain.specifications import SPECIFICATIONS
 
 __all__ = [
     "RULES",
@@ -35,22 +35,23 @@ class SelectionRule:
 
     n_needed: int
     is_per_filter: bool = False
+    is_paired: bool = False
+    """Each level of light is taken twice."""
 
 
 RULES: Mapping[str, SelectionRule] = {
-    **{
-        str(type_): SelectionRule(
-            specification.observation_type or "science",
-            specification.observation_reasons,
-            specification.minimum_inputs,
-            specification.is_per_filter,
-        )
-        for type_, specification in SPECIFICATIONS.items()
-    },
-    # Made from science exposures, whatever these were taken for.
-    "fringe": SelectionRule("science", (), 10, is_per_filter=True),
-    "crosstalk": SelectionRule("science", (), 10),
+    str(type_): SelectionRule(
+        one.observation_type,
+        one.observation_reasons,
+        one.minimum_inputs,
+        one.is_per_filter,
+        one.is_paired,
+    )
+    for type_, one in SPECIFICATIONS.items()
 }
+
+PAIR_TOLERANCE_S = 5e-3
+"""Exposures of a pair agree in exposure time to this (cp_pipe pairs by TIME)."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def find_problems(
         _filters(calib_type, exposures, physical_filter)
         if rule.is_per_filter
         else None,
-        _count(calib_type, exposures, rule.n_needed) if is_construction else None,
+        _count(calib_type, exposures, rule) if is_construction else None,
+        _unpaired(calib_type, exposures) if rule.is_paired else None,
         _incomplete(exposures),
     ]
     return [problem for problem in found if problem is not None]
@@ -144,15 +146,51 @@ def _filters(
 
 
 def _count(
-    calib_type: str, exposures: Sequence[Exposure], needed: int
+    calib_type: str, exposures: Sequence[Exposure], rule: SelectionRule
 ) -> SelectionProblem | None:
-    if len(exposures) >= needed:
+    n, needed = len(exposures), rule.n_needed
+    if n >= needed:
         return None
+    if rule.is_paired:
+        sentence = (
+            f"{n} exposures make {n // 2} pairs, a {calib_type} takes at least "
+            f"{needed // 2} pairs."
+        )
+    else:
+        sentence = f"{n} exposures were found, a {calib_type} takes at least {needed}."
+    return SelectionProblem("count", sentence)
+
+
+def _unpaired(
+    calib_type: str, exposures: Sequence[Exposure]
+) -> SelectionProblem | None:
+    """Name exposures that have no partner of the same exposure time.
+
+    Without a photodiode two levels of light are told apart by the time alone; pipelines
+    may pair otherwise, so that this is a thing to answer for, not to refuse.
+    """
+    ordered = sorted(exposures, key=lambda e: (_time_s(e), int(e["id"])))
+    alone: list[Exposure] = []
+    while ordered:
+        first, *rest = ordered
+        if rest and _time_s(rest[0]) - _time_s(first) <= PAIR_TOLERANCE_S:
+            ordered = rest[1:]
+        else:
+            alone.append(first)
+            ordered = rest
+    if not alone:
+        return None
+    count = "an odd number, " if len(exposures) % 2 else ""
     return SelectionProblem(
-        "count",
-        f"{len(exposures)} exposures were found, a {calib_type} takes at least "
-        f"{needed}.",
+        "pairs",
+        f"A {calib_type} is made from pairs of one exposure time. Of "
+        f"{len(exposures)} exposures, {count}{len(alone)} have no partner: "
+        f"{_ids(alone)}.",
     )
+
+
+def _time_s(exposure: Exposure) -> float:
+    return float(exposure.get("exposure_time_s") or 0.0)
 
 
 def _incomplete(exposures: Sequence[Exposure]) -> SelectionProblem | None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from calibrations.domain.graph import DEFAULT_GRAPH
 from taxicab.core.models import Instrument, Job, Repository
 
 
@@ -43,6 +44,8 @@ class ConstructionTicket(models.Model):
     repository = models.ForeignKey(
         Repository, on_delete=models.PROTECT, related_name="construction_tickets"
     )
+    graph = models.CharField(max_length=16, default=DEFAULT_GRAPH)
+    """The order of construction that the site worked in when it was opened."""
     tag = models.CharField(max_length=64)
     reason = models.TextField()
     owner = models.ForeignKey(

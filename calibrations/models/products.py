@@ -89,6 +89,9 @@ class Generation(Step):
         Selection, on_delete=models.PROTECT, related_name="generations"
     )
     units = models.CharField(max_length=32, blank=True)
+    precursors = models.JSONField(default=dict)
+    """Certified collections that it is made with, by type and filter (``flat:r_03``),
+    as they were found when it was asked for."""
     jobs = models.ManyToManyField(Job, related_name="generations")
 
     objects = GenerationQuerySet.as_manager()

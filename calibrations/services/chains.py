@@ -7,7 +7,7 @@ a repository, and a job reads the Butler before it changes anything.
 from dataclasses import dataclass
 
 from calibrations.butler.client import ButlerSettings
-from calibrations.domain.graph import specification
+from calibrations.domain.graph import find_graph, specification
 from calibrations.domain.names import ticket_chain
 from calibrations.models import Certification, ConstructionTicket, StepStatus
 from calibrations.services.repositories import butler_settings
@@ -64,8 +64,11 @@ def step_inputs(ticket: ConstructionTicket, calib_type: str) -> StepInputs:
     The ticket's chain counts only where it holds a type that is needed: a bias is the
     same attempt before and after another type is certified.
     """
-    settings = butler_settings(ticket.repository, instrument=ticket.instrument_id)
-    needed = {str(one) for one in specification(calib_type).precursors}
+    settings = butler_settings(
+        ticket.repository, instrument=ticket.instrument_id, graph=ticket.graph
+    )
+    graph, type_ = find_graph(ticket.graph), specification(calib_type).type
+    needed = {*graph.precursors.get(type_, ()), *graph.uses.get(type_, ())}
     held = [
         one.collection
         for one in certified(ticket)

@@ -6,14 +6,10 @@ from django.core.validators import URLValidator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from calibrations.domain.names import (
-    CalibrationType,
-    check_tag,
-    check_ticket,
-    verification_name,
-)
+from calibrations.domain.names import check_names_fit, check_tag, check_ticket
 from calibrations.domain.versions import unreleased
 from calibrations.models import ConstructionStage, ConstructionTicket
+from calibrations.services.orders import chosen_graph
 from calibrations.services.repositories import build_repository, check_builds
 from calibrations.services.steps import check_building, subject_of
 from taxicab.core.models import Instrument
@@ -61,12 +57,14 @@ def open_ticket(
     _check_text("the reason", reason)
     check_url("the ticket's address", url)
     tag = check_tag(tag)
-    # The longest name of the set: too long for the Butler, it would fail days later.
-    verification_name(instrument.name, key, tag, CalibrationType.FLAT, "20000101a", "r")
+    repository = build_repository(instrument)
+    graph = chosen_graph(repository, instrument.name)
+    check_names_fit(instrument.name, key, tag, graph.types)
     ticket = ConstructionTicket(
         key=key,
         instrument=instrument,
-        repository=build_repository(instrument),
+        repository=repository,
+        graph=graph.name,
         tag=tag,
         reason=reason.strip(),
         owner=owner,

@@ -7,14 +7,12 @@ from celery import Task
 from django.contrib.auth.models import User
 
 from calibrations.butler.client import PipelineRequest
-from calibrations.domain.graph import missing_precursors
+from calibrations.domain.graph import specification
 from calibrations.domain.names import (
     CollectionKind,
-    default_chain,
     generation_name,
     next_attempt,
 )
-from calibrations.domain.validity import ValidityRange
 from calibrations.models import (
     ConstructionTicket,
     Generation,
@@ -23,8 +21,9 @@ from calibrations.models import (
     StepStatus,
     Verification,
 )
-from calibrations.services.chains import certified, step_inputs
+from calibrations.services.chains import step_inputs
 from calibrations.services.fingerprints import fingerprint
+from calibrations.services.precursors import check_precursors
 from calibrations.services.removal import check_not_being_removed
 from calibrations.services.repositories import (
     check_builds,
@@ -44,7 +43,6 @@ from taxicab.core.roles import Action
 from taxicab.core.services.audit import move
 from taxicab.core.services.jobs import JobRecorder, enqueue_job
 from taxicab.core.services.permissions import check_may
-from taxicab.errors import ConflictError
 
 __all__ = [
     "creation_time",
@@ -53,9 +51,6 @@ __all__ = [
     "request_generation",
     "utc_today",
 ]
-
-UNITS = {"bias": "electron", "dark": "electron/s", "flat": "1"}
-"""As the products' headers state them in BUNIT."""
 
 
 def request_generation(
@@ -86,8 +81,8 @@ def request_generation(
         label=selection.label,
         purpose=SelectionPurpose.GENERATION,
     )
-    _check_precursors(ticket, selection)
-    facts = _facts(ticket, selection, configuration or {})
+    precursors = check_precursors(ticket, selection)
+    facts = _facts(ticket, selection, configuration or {}, precursors)
 
     def attempt() -> Generation:
         same = ticket.generations.present().filter(fingerprint=facts["fingerprint"])
@@ -110,7 +105,12 @@ def generate_calibration(recorder: JobRecorder) -> None:
     ticket = generation.ticket
     check_is_current(generation, recorder.job)
     check_building(ticket)  # the job may be run again after the set was hailed
-    gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
+    gateway = open_gateway(
+        ticket.repository,
+        recorder,
+        instrument=ticket.instrument_id,
+        graph=ticket.graph,
+    )
     request = PipelineRequest(
         pipeline=generation.calib_type,
         inputs=generation.input_collections,
@@ -140,27 +140,11 @@ def creation_time(step: Generation | Verification) -> str:
     return step.created_at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _check_precursors(ticket: ConstructionTicket, selection: Selection) -> None:
-    """Refuse a type before what it needs is certified for these exposures."""
-    begins = [str(exposure["begin_tai"]) for exposure in selection.exposures]
-    present = set(selection.precursors)
-    for one in certified(ticket):
-        holds = ValidityRange(one.begin_tai, one.end_tai or None)
-        if all(holds.contains(begin) for begin in begins):
-            present.add(one.generation.calib_type)
-    if missing := missing_precursors(selection.calib_type, present):
-        names = " and ".join(missing)
-        raise ConflictError(
-            f"A {selection.calib_type} needs a {names} that is valid for its "
-            f"exposures; neither {ticket.key} nor "
-            f"{default_chain(ticket.instrument_id)} has one. "
-            f"Generate, verify and certify the {names} first.",
-            missing=[str(one) for one in missing],
-        )
-
-
 def _facts(
-    ticket: ConstructionTicket, selection: Selection, configuration: dict[str, Any]
+    ticket: ConstructionTicket,
+    selection: Selection,
+    configuration: dict[str, Any],
+    precursors: dict[str, str],
 ) -> dict[str, Any]:
     """Collect what the attempt is made from, and its fingerprint."""
     inputs = step_inputs(ticket, selection.calib_type)
@@ -168,6 +152,7 @@ def _facts(
         "input_collections": inputs.collections,
         "configuration": configuration,
         "versions": selection.versions,
+        "precursors": precursors,
         "fingerprint": fingerprint(
             calib_type=selection.calib_type,
             physical_filter=selection.physical_filter,
@@ -212,7 +197,7 @@ def _begin(
             selection.band or None,
         ),
         rerun=str(rerun),
-        units=UNITS[selection.calib_type],
+        units=specification(selection.calib_type).units,
         created_by=by,
         **facts,
     )

@@ -10,6 +10,8 @@ from typing import Any
 from django.conf import settings
 
 from calibrations.butler.client import ButlerGateway, ButlerSettings
+from calibrations.domain.graph import DEFAULT_GRAPH
+from calibrations.services.orders import PIPELINES
 from taxicab.core.models import Instrument, Repository
 from taxicab.core.services.jobs import JobRecorder
 from taxicab.errors import ConflictError, InputError, NotFoundError
@@ -22,20 +24,6 @@ __all__ = [
     "open_gateway",
     "work_folder",
 ]
-
-PIPELINES = {
-    name: f"resource://calibrations/pipelines/{stem}.yaml"
-    for name, stem in {
-        "bias": "cpBias",
-        "dark": "cpDark",
-        "flat": "cpFlat",
-        "verifyBias": "verifyBias",
-        "verifyDark": "verifyDark",
-        "verifyFlat": "verifyFlat",
-        "selfReview": "selfReview",
-    }.items()
-}
-"""Ours; a site with ``cp_pipe`` and ``cp_verify`` names those in its settings."""
 
 
 def build_repository(instrument: Instrument) -> Repository:
@@ -83,6 +71,7 @@ def open_gateway(
     recorder: JobRecorder | None = None,
     *,
     instrument: str = "",
+    graph: str = DEFAULT_GRAPH,
 ) -> ButlerGateway:
     """Open the gateway to a connected repository, on a worker of its site.
 
@@ -93,17 +82,22 @@ def open_gateway(
     instrument
         Camera to work for; by default the only one that the repository holds, or the
         one its Butler settings name.
+    graph
+        Order of construction, whose pipelines are run.
     """
     _check_connected(repository)
     root = str(expand_location(repository.location))
+    found = butler_settings(repository, instrument=instrument, graph=graph)
     return ButlerGateway(
-        replace(butler_settings(repository, instrument=instrument), root=root),
+        replace(found, root=root),
         on_event=recorder.on_event if recorder else None,
         should_cancel=recorder.should_cancel if recorder else None,
     )
 
 
-def butler_settings(repository: Repository, *, instrument: str = "") -> ButlerSettings:
+def butler_settings(
+    repository: Repository, *, instrument: str = "", graph: str = DEFAULT_GRAPH
+) -> ButlerSettings:
     """Give what the gateway must know: the defaults, and what the repository changes.
 
     Keys under ``instruments`` → *camera* hold for that camera alone. The location is
@@ -113,14 +107,16 @@ def butler_settings(repository: Repository, *, instrument: str = "") -> ButlerSe
     given: dict[str, Any] = dict(repository.butler)
     by_camera = given.pop("instruments", {})
     given.update(by_camera.get(name, {}))
-    given.pop("instrument", None)
+    # What only the portal reads.
+    for key in ("instrument", "graph"):
+        given.pop(key, None)
     known = {field.name for field in fields(ButlerSettings)} - {"root", "instrument"}
     if unknown := sorted(given.keys() - known):
         raise InputError(
             f"The Butler settings of {repository} have {', '.join(unknown)}, which "
             f"nothing reads; there are {', '.join(sorted(known))}."
         )
-    given["pipelines"] = {**PIPELINES, **given.get("pipelines", {})}
+    given["pipelines"] = {**PIPELINES[graph], **given.get("pipelines", {})}
     return ButlerSettings(root=repository.location, instrument=name, **given)
 
 

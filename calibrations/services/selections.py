@@ -2,17 +2,13 @@
 
 import re
 from dataclasses import asdict
-from typing import Any
 
 from celery import Task
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from calibrations.butler.client import ButlerGateway
-from calibrations.domain.graph import specification
-from calibrations.domain.names import default_chain
+from calibrations.domain.graph import find_graph
 from calibrations.domain.selections import find_problems, rule_for
-from calibrations.domain.validity import ValidityRange
 from calibrations.models import (
     ConstructionTicket,
     Selection,
@@ -20,6 +16,7 @@ from calibrations.models import (
     SelectionStatus,
 )
 from calibrations.services.construction import note_versions
+from calibrations.services.precursors import find_held
 from calibrations.services.repositories import check_builds, open_gateway
 from calibrations.services.steps import check_building, subject_of
 from taxicab.core.roles import Action
@@ -52,7 +49,7 @@ def request_selection(
     check_may(by, Action.BUILD, ticket.instrument)
     check_building(ticket)
     check_builds(ticket.repository)
-    _check_type(calib_type, physical_filter)
+    _check_type(ticket, calib_type, physical_filter)
     if purpose not in set(SelectionPurpose):
         raise InputError(
             f"{purpose!r} is no purpose; there are {', '.join(SelectionPurpose)}."
@@ -102,7 +99,7 @@ def look_up_selection(recorder: JobRecorder) -> None:
     Selection.objects.filter(pk=selection.pk).update(
         exposures=exposures,
         versions=versions,
-        precursors=_find_precursors(gateway, selection, exposures),
+        precursors=find_held(gateway, selection, exposures),
         problems=[asdict(problem) for problem in problems],
     )
     note_versions(ticket, versions)
@@ -181,30 +178,17 @@ def band_of(physical_filter: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", first)
 
 
-def _check_type(calib_type: str, physical_filter: str) -> None:
-    try:
-        is_per_filter = rule_for(calib_type).is_per_filter
-        specification(calib_type)
-    except (LookupError, ValueError):
-        raise InputError(f"A {calib_type!r} cannot be built here yet.") from None
+def _check_type(
+    ticket: ConstructionTicket, calib_type: str, physical_filter: str
+) -> None:
+    graph = find_graph(ticket.graph)
+    if calib_type not in graph:
+        raise InputError(
+            f"A {calib_type!r} is not built for {ticket.key}: the order of "
+            f"{graph.title} has {', '.join(graph.types)}."
+        )
+    is_per_filter = rule_for(calib_type).is_per_filter
     if is_per_filter and not physical_filter:
         raise InputError(f"A {calib_type} is made for one filter: say which.")
     if physical_filter and not is_per_filter:
         raise InputError(f"A {calib_type} is made without a filter.")
-
-
-def _find_precursors(
-    gateway: ButlerGateway, selection: Selection, exposures: list[dict[str, Any]]
-) -> dict[str, list[str]]:
-    """Find what the default chain has of the types needed, for these exposures."""
-    needed = {str(one) for one in specification(selection.calib_type).precursors}
-    if not needed or not exposures:
-        return {}
-    begins = [str(exposure["begin_tai"]) for exposure in exposures]
-    chain = default_chain(selection.ticket.instrument_id)
-    found: dict[str, set[str]] = {}
-    for row in gateway.validity(chain):
-        holds = ValidityRange(row.begin or None, row.end or None)
-        if row.type in needed and all(holds.contains(begin) for begin in begins):
-            found.setdefault(row.type, set()).add(row.collection)
-    return {name: sorted(collections) for name, collections in found.items()}

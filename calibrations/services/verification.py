@@ -72,6 +72,7 @@ def request_verification(
     check_building(ticket)
     check_builds(ticket.repository)
     check_not_being_removed(generation)
+    _pipelines(generation)
     if generation.status != StepStatus.SUCCEEDED:
         raise ConflictError(
             f"{generation} is {generation.status}: only a generation that succeeded "
@@ -110,34 +111,55 @@ def verify_generation(recorder: JobRecorder) -> None:
     ticket = generation.ticket
     check_is_current(verification, recorder.job)
     check_building(ticket)  # the job may be run again after the set was hailed
-    gateway = open_gateway(ticket.repository, recorder, instrument=ticket.instrument_id)
-    pipeline = specification(generation.calib_type).verification
-    request = PipelineRequest(
-        pipeline=pipeline,
-        inputs=verification.input_collections,
-        run=verification.collection,
-        where=exposure_expression(
-            ticket.instrument_id,
-            generation.selection,
-            *verification.selections.all(),
-        ),
-        work_folder=str(work_folder("verification", verification.collection)),
-        creation_time=creation_time(verification),
-        overrides=verification.configuration,
+    gateway = open_gateway(
+        ticket.repository,
+        recorder,
+        instrument=ticket.instrument_id,
+        graph=ticket.graph,
     )
-    run_step(gateway, verification, request)
-    # The run's own table has every amplifier's, detector's and exposure's tests.
-    rows = gateway.read_metrics(request.run, f"{pipeline}Tests")
+    where = exposure_expression(
+        ticket.instrument_id, generation.selection, *verification.selections.all()
+    )
+    folder = work_folder("verification", verification.collection)
+    pipelines = _pipelines(generation)
+    rows: list[MetricRow] = []
+    datasets: dict[str, int] = {}
+    for pipeline in pipelines:
+        request = PipelineRequest(
+            pipeline=pipeline,
+            inputs=verification.input_collections,
+            run=verification.collection,
+            where=where,
+            # Each keeps its own quantum graph.
+            work_folder=str(folder if pipeline == pipelines[0] else folder / pipeline),
+            creation_time=creation_time(verification),
+            overrides=verification.configuration,
+        )
+        datasets |= run_step(gateway, verification, request).datasets
+        # The run's own table has every amplifier's, detector's and exposure's tests.
+        rows += gateway.read_metrics(request.run, f"{pipeline}Tests")
+    keep_outcome(verification, datasets=datasets)
     _replace_results(verification, rows)
     n_failed = verification.results.failures().count()
     recorder.say(f"{len(rows)} results, {n_failed} beyond their limit.")
+
+
+def _pipelines(generation: Generation) -> list[str]:
+    """Name the pipelines whose tests make up the verification of a type."""
+    found = specification(generation.calib_type)
+    if found.verification is None:
+        raise ConflictError(
+            f"There are no tests of a {generation.calib_type}: it only serves to make "
+            "other types, and is certified without."
+        )
+    return [found.verification, *found.also_verified]
 
 
 def _facts(generation: Generation, selections: Sequence[Selection]) -> dict[str, Any]:
     """Collect what the verification is made from, and its fingerprint."""
     ticket = generation.ticket
     inputs = step_inputs(ticket, generation.calib_type)
-    pipeline = specification(generation.calib_type).verification
+    addresses = [inputs.settings.pipelines.get(p, "") for p in _pipelines(generation)]
     # First, so that the calibrations to be verified are the ones that are found.
     collections = [generation.collection, *inputs.collections]
     exposures = {e for s in (generation.selection, *selections) for e in s.exposure_ids}
@@ -148,7 +170,8 @@ def _facts(generation: Generation, selections: Sequence[Selection]) -> dict[str,
         "fingerprint": fingerprint(
             generation=generation.fingerprint,
             exposures=sorted(exposures),
-            pipeline=inputs.settings.pipelines.get(pipeline, ""),
+            # One alone is kept as it was, so that attempts of before go on.
+            pipeline=addresses[0] if len(addresses) == 1 else addresses,
             inputs=collections,
             held=inputs.held,
             versions=newest.versions,

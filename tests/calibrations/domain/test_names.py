@@ -3,13 +3,16 @@ import string
 
 import pytest
 
+from calibrations.domain.graph import GRAPHS, specification
 from calibrations.domain.names import (
     BadNameError,
     CollectionKind,
     Rerun,
     certified_name,
+    check_names_fit,
     check_tag,
     check_ticket,
+    curated_name,
     default_chain,
     generation_name,
     next_attempt,
@@ -36,6 +39,22 @@ DAY = datetime.date(2022, 9, 15)
         (certified_name, "bias", None, "bias.20220915a"),
         (certified_name, "dark", None, "dark.20220915a"),
         (certified_name, "flat", "r", "flat-r.20220915a"),
+        # The template's spellings.
+        (generation_name, "defects", None, "defectGen.20220915a"),
+        (certified_name, "defects", None, "defects.20220915a"),
+        (verification_name, "defects", None, "verifyDefects.20220915a"),
+        (generation_name, "linearizer", None, "linearizerGen.20220915a"),
+        (verification_name, "linearizer", None, "verifyLinearizer.20220915a"),
+        (generation_name, "ptc", None, "ptcGen.20220915a"),
+        (generation_name, "bfk", None, "bfkGen.20220915a"),
+        (generation_name, "cti", None, "ctiGen.20220915a"),
+        (generation_name, "crosstalk", None, "crosstalkGen.20220915a"),
+        (generation_name, "biasBootstrap", None, "biasBootstrapGen.20220915a"),
+        (generation_name, "flatBootstrap", "r", "flatBootstrapGen-r.20220915a"),
+        (generation_name, "fringe", "z", "fringeGen-z.20220915a"),
+        (verification_name, "fringe", "z", "verifyFringe-z.20220915a"),
+        (generation_name, "flat_for_defects", "r", "defectFlatGen-r.20220915a"),
+        (certified_name, "dark_for_defects", None, "defectDark.20220915a"),
     ],
 )
 def test_names_are_those_of_dmtn_222(build, type_, band, expected):
@@ -55,6 +74,8 @@ def test_names_are_those_of_dmtn_222(build, type_, band, expected):
         (ticket_chain("LSSTCam", "DM-1"), CollectionKind.TICKET),
         (tagged_name("LSSTCam", "DM-1"), CollectionKind.TAGGED),
         (tagged_name("LSSTCam", "DM-1", 12), CollectionKind.TAGGED),
+        (curated_name("LSSTCam", "DM-1"), CollectionKind.CURATED),
+        (curated_name("LSSTCam", "DM-1", "19700101T000000"), CollectionKind.CURATED),
     ],
 )
 def test_chains_and_tags_are_parsed_as_built(name, kind):
@@ -92,7 +113,12 @@ def test_chains_and_tags_are_spelled():
         f"{FOLDER}/flatGen-r-g.20220915a",
         f"{FOLDER}/BiasGen.20220915a",
         f"{FOLDER}/verifybias.20220915a",
-        f"{FOLDER}/ptcGen.20220915a",
+        f"{FOLDER}/brighterFatterGen.20220915a",
+        f"{FOLDER}/verifyBiasBootstrap.20220915a",
+        f"{FOLDER}/defectGen-r.20220915a",
+        "LATISS/calib/DM-12345/curated/",
+        "LATISS/calib/DM-12345/curated/yesterday",
+        "LATISS/calib/DM-12345/curated/19700101/bias",
         "LATISS/calib/DM-12345/voltage change/biasGen.20220915a",
         "LATISS/calib/DM-12345/voltage-change/biasGen.20220915a",
         "LATISS/calib/DM-12345//biasGen.20220915a",
@@ -123,7 +149,7 @@ def test_ticket_keys_are_refused(key):
         check_ticket(key)
 
 
-@pytest.mark.parametrize("tag", ["", "a b", "a-b", "a/b", "ä", "a."])
+@pytest.mark.parametrize("tag", ["", "a b", "a-b", "a/b", "ä", "a.", "curated"])
 def test_tags_are_refused(tag):
     with pytest.raises(InputError):
         check_tag(tag)
@@ -134,9 +160,48 @@ def test_a_name_that_the_butler_cannot_keep_is_refused():
         generation_name("LSSTComCam", "DM-12345", "t" * 40, "bias", "20220915a")
 
 
+@pytest.mark.parametrize("graph", list(GRAPHS.values()), ids=list(GRAPHS))
+def test_every_name_of_an_order_fits_with_the_tag_that_was_checked(graph):
+    # DM-47447 gainFixup is the demonstration's; the longest camera has four more.
+    check_names_fit("LSSTComCam", "DM-47447", "gainFixup", graph.types)
+    for type_ in graph.types:
+        band = "r" if specification(type_).is_per_filter else None
+        builds = [generation_name, certified_name]
+        builds += [verification_name] if specification(type_).is_verified else []
+        for build in builds:
+            name = build(
+                "LSSTComCam", "DM-47447", "gainFixup", type_, "20220915a", band
+            )
+            assert len(name) <= 64
+            assert parse_name(name).type == type_
+
+
+def test_a_tag_is_refused_with_the_room_that_there_is():
+    types = GRAPHS["dmtn222"].types
+    with pytest.raises(BadNameError, match="at most 11 characters") as caught:
+        check_names_fit("LSSTComCam", "DM-47447", "aVeryLongTagIndeed", types)
+    assert caught.value.details["room"] == 11
+    assert "of the linearizer" in str(caught.value)
+    check_names_fit("LSSTComCam", "DM-47447", "t" * 11, types)
+    # With bootstraps the names are longer, and the room smaller.
+    with pytest.raises(BadNameError, match="at most 9 characters"):
+        check_names_fit("LSSTComCam", "DM-47447", "t" * 11, GRAPHS["cp_pipe"].types)
+
+
+def test_where_no_tag_fits_that_is_said():
+    types = GRAPHS["dmtn222"].types
+    with pytest.raises(BadNameError, match="No tag is short enough"):
+        check_names_fit("L" * 30, "DM-1234567", "t", types)
+
+
+def test_a_type_without_tests_has_no_verification_run():
+    with pytest.raises(BadNameError, match="no tests of a dark_for_defects"):
+        verification_name("LATISS", "DM-1", "t", "dark_for_defects", "20220915a")
+
+
 def test_unknown_types_are_refused_naming_those_there_are():
-    with pytest.raises(BadNameError, match="there are bias, dark, flat"):
-        generation_name("LATISS", "DM-1", "t", "fringe", "20220915a")
+    with pytest.raises(BadNameError, match=r"there are biasBootstrap, .*, fringe"):
+        generation_name("LATISS", "DM-1", "t", "sky", "20220915a")
 
 
 def existing(letters, stem="biasGen", day="20220915"):
