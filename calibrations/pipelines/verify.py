@@ -19,18 +19,17 @@ from lsst.pipe.base import (
     Struct,
 )
 
-from calibrations.domain.criteria import Outcome, evaluate_all, succeeded
 from calibrations.imaging import residuals
 from calibrations.imaging.frames import CcdImage, RawFrame
 from calibrations.imaging.isr import ProcessedFrame
-from calibrations.pipelines.judging import verdicts
+from calibrations.pipelines.judging import judge
 from calibrations.pipelines.processing import (
     Calibrations,
     process_raw,
     read_calibrations,
 )
 from calibrations.pipelines.products import binned
-from calibrations.pipelines.tables import outcome_row, outcomes_table, table_from_rows
+from calibrations.pipelines.tables import table_from_rows
 from calibrations.pipelines.verify_configs import (
     VerifyBiasConfig,
     VerifyDarkConfig,
@@ -46,7 +45,6 @@ class VerifyTask(PipelineTask):
     """Apply calibrations to one detector of one exposure and judge what is left."""
 
     stage: str
-    applies: tuple[str, ...]
 
     def runQuantum(
         self,
@@ -55,7 +53,7 @@ class VerifyTask(PipelineTask):
         outputRefs: OutputQuantizedConnection,
     ) -> None:
         """Read, verify, write."""
-        calibrations = read_calibrations(butlerQC, inputRefs, self.applies)
+        calibrations = read_calibrations(butlerQC, inputRefs, self.config.applicable)
         raw: RawFrame = butlerQC.get(inputRefs.raw)
         outputs = self.run(raw, inputRefs.raw.dataId, calibrations)
         butlerQC.put(outputs, outputRefs)
@@ -65,22 +63,24 @@ class VerifyTask(PipelineTask):
     ) -> Struct:
         """Verify one raw exposure of one detector."""
         frame = process_raw(raw, data_id, calibrations, self.config.isr_settings())
-        candidate = calibrations.images[self.applies[-1]]
-        stats = self.measure(frame, candidate)
-        outcomes = self.judge(stats, frame, candidate)
-        extra = self.extra_columns(frame, stats)
-        stats["SUCCESS"] = all(succeeded(group) for group in outcomes.values())
+        candidate = calibrations.images[self.config.judged]
         exposure, detector = int(data_id["exposure"]), int(data_id["detector"])
-        tests = [
-            outcome_row(outcome, exposure, detector, amplifier)
-            for amplifier, group in outcomes.items()
-            for outcome in group
-        ]
+        stats = self.measure(frame, candidate)
+        judgement = judge(
+            self.stage,
+            self.judged_numbers(stats, frame, candidate),
+            detector=detector,
+            exposure=exposure,
+            whole=stats["DET"] or None,
+        )
+        stats["VERIFY"] = judgement.verify
+        stats["SUCCESS"] = judgement.success
+        extra = self.extra_columns(frame, stats)
         picture = CcdImage(frame.image, frame.mask, header=frame.header)
         return Struct(
             stats=stats,
             results=table_from_rows(self.result_rows(stats, data_id, extra)),
-            tests=outcomes_table(tests),
+            tests=judgement.tests,
             residual=binned(picture, self.config.binFactor),
             **self.extra_outputs(frame, detector),
         )
@@ -95,6 +95,7 @@ class VerifyTask(PipelineTask):
             "ISR": {
                 "MJD": mid_exposure_mjd(frame.header),
                 "CALIBDIST": self.distributions(frame, candidate),
+                "BIASSHIFT": residuals.bias_shifts(frame),
             },
         }
 
@@ -104,32 +105,21 @@ class VerifyTask(PipelineTask):
         """Measure mean and noise, with and without cosmic rays."""
         return residuals.measure_amplifiers(frame, clean_cosmic_rays=True)
 
-    def judge(
+    def judged_numbers(
         self, stats: Statistics, frame: ProcessedFrame, candidate: CcdImage
-    ) -> dict[str, tuple[Outcome, ...]]:
-        """Apply the criteria: by amplifier, and under "" those of the detector.
-
-        Notes the verdicts in ``stats`` as well.
-        """
+    ) -> dict[str, dict[str, float]]:
+        """Give what the criteria of amplifiers ask for."""
         n_inputs = float(candidate.header.get("NCOMBINE") or 0)
-        outcomes: dict[str, tuple[Outcome, ...]] = {}
-        for name, measured in stats["AMP"].items():
-            numbers = {
+        return {
+            name: {
                 **{key: float(value) for key, value in measured.items()},
                 "READ_NOISE": frame.header[f"LSST ISR READNOISE {name}"],
                 "GAIN": frame.header[f"LSST ISR GAIN {name}"],
                 "READ_NOISE_ADU": frame.overscan_stdev_adu[name],
                 "N_INPUTS": n_inputs,
             }
-            outcomes[name] = evaluate_all(self.stage, "AMP", numbers)
-        verify: Statistics = {
-            "AMP": {name: verdicts(group) for name, group in outcomes.items()}
+            for name, measured in stats["AMP"].items()
         }
-        if stats["DET"]:
-            outcomes[""] = evaluate_all(self.stage, "DET", stats["DET"])
-            verify["DET"] = verdicts(outcomes[""])
-        stats["VERIFY"] = verify
-        return outcomes
 
     def distributions(
         self, frame: ProcessedFrame, candidate: CcdImage
@@ -148,8 +138,23 @@ class VerifyTask(PipelineTask):
     def extra_columns(
         self, frame: ProcessedFrame, stats: Statistics
     ) -> dict[str, dict[str, Any]]:
-        """Give further result columns, by amplifier."""
-        return {}
+        """Give shifts of the level and, if asked for, profiles.
+
+        Only the table keeps profiles: the tree would grow by thousands of numbers.
+        """
+        shifts = stats["ISR"]["BIASSHIFT"]
+        columns: dict[str, dict[str, Any]] = {
+            name: {
+                f"{self.stage}_BIAS_SHIFT_COUNT": len(shifts[name]["BIAS_SHIFTS"]),
+                f"{self.stage}_BIAS_SHIFT_NOISE": shifts[name]["LOCAL_NOISE"],
+            }
+            for name in frame.boxes
+        }
+        if self.config.doProfiles:
+            for name, (serial, parallel) in padded_profiles(frame).items():
+                columns[name][f"{self.stage}_SERIAL_PROF"] = serial
+                columns[name][f"{self.stage}_PARALLEL_PROF"] = parallel
+        return columns
 
     def extra_outputs(self, frame: ProcessedFrame, detector: int) -> dict[str, Any]:
         """Give further outputs."""
@@ -191,7 +196,6 @@ class VerifyBiasTask(VerifyTask):
     ConfigClass = VerifyBiasConfig
     _DefaultName = "cpVerifyBias"
     stage = "BIAS"
-    applies = ("bias",)
 
     def measure_amplifiers(
         self, frame: ProcessedFrame
@@ -200,27 +204,6 @@ class VerifyBiasTask(VerifyTask):
         return residuals.measure_amplifiers(
             frame, clean_cosmic_rays=True, corner_size=self.config.ampCornerBoxSize
         )
-
-    def measure(self, frame: ProcessedFrame, candidate: CcdImage) -> Statistics:
-        """Look for jumps of the level as well."""
-        stats = super().measure(frame, candidate)
-        stats["ISR"]["BIASSHIFT"] = residuals.bias_shifts(frame)
-        return stats
-
-    def extra_columns(
-        self, frame: ProcessedFrame, stats: Statistics
-    ) -> dict[str, dict[str, Any]]:
-        """Add shifts and profiles, which only the table keeps."""
-        shifts = stats["ISR"]["BIASSHIFT"]
-        return {
-            name: {
-                "BIAS_BIAS_SHIFT_COUNT": len(shifts[name]["BIAS_SHIFTS"]),
-                "BIAS_BIAS_SHIFT_NOISE": shifts[name]["LOCAL_NOISE"],
-                "BIAS_SERIAL_PROF": serial,
-                "BIAS_PARALLEL_PROF": parallel,
-            }
-            for name, (serial, parallel) in padded_profiles(frame).items()
-        }
 
     def extra_outputs(self, frame: ProcessedFrame, detector: int) -> dict[str, Any]:
         """Add the correlation of amplifiers."""
@@ -235,7 +218,6 @@ class VerifyDarkTask(VerifyTask):
     ConfigClass = VerifyDarkConfig
     _DefaultName = "cpVerifyDark"
     stage = "DARK"
-    applies = ("bias", "dark")
 
 
 class VerifyFlatTask(VerifyTask):
@@ -244,7 +226,6 @@ class VerifyFlatTask(VerifyTask):
     ConfigClass = VerifyFlatConfig
     _DefaultName = "cpVerifyFlat"
     stage = "FLAT"
-    applies = ("bias", "dark", "flat")
 
     def measure_amplifiers(
         self, frame: ProcessedFrame

@@ -3,26 +3,33 @@
 Dataset names are those of Rubin's ``cp_verify``.
 """
 
+from typing import ClassVar
+
 from lsst.pex.config import Field, ListField
 from lsst.pipe.base import (
     PipelineTaskConfig,
-    PipelineTaskConnections,
     connectionTypes,
 )
 
-from calibrations.pipelines.configs import IsrConfig
+from calibrations.pipelines.applying import (
+    BY_FILTER,
+    ApplyConnections,
+    calibration_input,
+)
+from calibrations.pipelines.configs import ApplyConfig
 
 __all__ = [
     "VerifyBiasConfig",
     "VerifyDarkConfig",
     "VerifyFlatConfig",
+    "VerifyOptions",
 ]
 
 DETECTOR = ("instrument", "exposure", "detector")
 
 
 class VerifyConnections(
-    PipelineTaskConnections, dimensions=DETECTOR, defaultTemplates={"stage": "Bias"}
+    ApplyConnections, dimensions=DETECTOR, defaultTemplates={"stage": "Bias"}
 ):
     """A raw and its calibrations in; statistics, results and tests out."""
 
@@ -31,13 +38,6 @@ class VerifyConnections(
         doc="Raw exposure to verify on.",
         storageClass="CcdRaw",
         dimensions=DETECTOR,
-    )
-    bias = connectionTypes.PrerequisiteInput(
-        name="bias",
-        doc="Combined bias.",
-        storageClass="CcdImage",
-        dimensions=("instrument", "detector"),
-        isCalibration=True,
     )
     stats = connectionTypes.Output(
         name="verify{stage}DetStats",
@@ -81,40 +81,43 @@ class VerifyBiasConnections(
 class VerifyDarkConnections(
     VerifyConnections, dimensions=DETECTOR, defaultTemplates={"stage": "Dark"}
 ):
-    """Darks take bias and dark."""
-
-    dark = connectionTypes.PrerequisiteInput(
-        name="dark",
-        doc="Combined dark.",
-        storageClass="CcdImage",
-        dimensions=("instrument", "detector"),
-        isCalibration=True,
-    )
+    """Darks are verified exposure by exposure."""
 
 
 class VerifyFlatConnections(
-    VerifyDarkConnections, dimensions=DETECTOR, defaultTemplates={"stage": "Flat"}
+    VerifyConnections, dimensions=DETECTOR, defaultTemplates={"stage": "Flat"}
 ):
-    """Flats take bias, dark and flat."""
+    """Flats take the flat of their filter as well."""
 
-    flat = connectionTypes.PrerequisiteInput(
-        name="flat",
-        doc="Combined flat.",
-        storageClass="CcdImage",
-        dimensions=("instrument", "detector", "physical_filter"),
-        isCalibration=True,
-    )
+    flat = calibration_input("flat", "Combined flat.", "CcdImage", BY_FILTER)
 
 
-class VerifyOptions(IsrConfig):
+class VerifyOptions(ApplyConfig):
     """Choices common to all stages."""
+
+    judged: ClassVar[str]
+    """The calibration that is verified: it must be applied."""
 
     expectedDistributionLevels = ListField(
         dtype=float,
         default=[0, 5, 16, 50, 84, 95, 100],
         doc="Percentiles copied from the header of the combined calibration.",
     )
+    doProfiles = Field(
+        dtype=bool,
+        default=True,
+        doc="Write the mean of each column and of each row of every amplifier.",
+    )
     binFactor = Field(dtype=int, default=8, doc="Binning of the picture to look at.")
+
+    def validate(self) -> None:
+        """Refuse to judge what is not applied."""
+        super().validate()
+        if self.judged not in self.applies:
+            raise ValueError(
+                f"applies is {list(self.applies)}: to verify a {self.judged} it must "
+                "be among them."
+            )
 
 
 class VerifyBiasConfig(
@@ -122,9 +125,16 @@ class VerifyBiasConfig(
 ):
     """Configuration of `VerifyBiasTask`."""
 
+    judged = "bias"
     ampCornerBoxSize = Field(
         dtype=int, default=200, doc="Side of the square at the readout corner (pixels)."
     )
+
+    def setDefaults(self) -> None:
+        """Apply the bias, and what an earlier construction left."""
+        super().setDefaults()
+        self.applies = ["bias"]
+        self.appliesIfThere = ["ptc", "defects"]
 
 
 class VerifyDarkConfig(
@@ -132,8 +142,24 @@ class VerifyDarkConfig(
 ):
     """Configuration of `VerifyDarkTask`."""
 
+    judged = "dark"
+
+    def setDefaults(self) -> None:
+        """Apply what the dark was made with, then the dark (DMTN-222 figure 2)."""
+        super().setDefaults()
+        self.applies = ["bias", "defects", "dark"]
+        self.appliesIfThere = ["ptc"]
+
 
 class VerifyFlatConfig(
     PipelineTaskConfig, VerifyOptions, pipelineConnections=VerifyFlatConnections
 ):
     """Configuration of `VerifyFlatTask`."""
+
+    judged = "flat"
+
+    def setDefaults(self) -> None:
+        """Apply what the flat was made with, then the flat (DMTN-222 figure 2)."""
+        super().setDefaults()
+        self.applies = ["bias", "dark", "defects", "flat"]
+        self.appliesIfThere = ["ptc"]
