@@ -1,0 +1,228 @@
+"""Bright pixels and the ghosts they leave in other amplifiers. NumPy in and out.
+
+One exposure at a time: where one amplifier is bright and no other is, far and wide, its
+pixels and the same places (in readout order) of the others are kept, each above its own
+background.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from calibrations.imaging.errors import ImageError
+from calibrations.imaging.statistics import IQR_TO_SIGMA
+
+__all__ = ["BrightPixels", "clipped_level", "find_bright_pixels"]
+
+CLIP_SIGMA = 2.0
+CLIP_PASSES = 3
+CLIP_VARIANCE = 1.354
+"""Variance of a mean clipped at 2 σ over that of a plain one, for Gaussian errors:
+1 / (P − 2 k φ(k)), P being the probability inside k = 2."""
+
+MIN_GOOD = 50
+"""Pixels that make the level of a block."""
+
+
+@dataclass(frozen=True, eq=False)
+class BrightPixels:
+    """Bright pixels of one exposure, by source amplifier."""
+
+    amplifiers: tuple[str, ...]
+    fluxes: tuple[np.ndarray, ...]
+    """Of each source, shape (n,): electrons as read, background included."""
+
+    levels: tuple[np.ndarray, ...]
+    """Of each source, shape (n,): its background there."""
+
+    ghosts: tuple[np.ndarray, ...]
+    """Of each source, shape (n amplifiers, n): electrons above the background in every
+    amplifier; NaN in the source itself and where a pixel is masked."""
+
+    row_weights: tuple[np.ndarray, ...]
+    """Of each source, shape (n, block rows): with ``column_weights``, how a pixel's
+    background is made of that of blocks."""
+
+    column_weights: tuple[np.ndarray, ...]
+    level_variances: np.ndarray
+    """Shape (n amplifiers, block rows, block columns), electrons squared."""
+
+
+def find_bright_pixels(
+    segments: Mapping[str, np.ndarray],
+    *,
+    masks: Mapping[str, np.ndarray] | None = None,
+    threshold_e: float = 30000.0,
+    grow: int = 20,
+    block: int = 128,
+    max_pixels: int = 20000,
+) -> BrightPixels:
+    """Find bright pixels of one exposure and what stands there in other amplifiers.
+
+    Parameters
+    ----------
+    segments
+        The light-sensitive part of each amplifier in readout order, all of one shape
+        (ny, nx), in electrons, crosstalk uncorrected.
+    masks
+        Same shapes, True where a pixel is left out (defects; not saturation).
+    threshold_e
+        A pixel above it is a source.
+    grow
+        Pixels around a bright one that make no background in any amplifier, and in
+        which no other amplifier's bright pixel is a source.
+    block
+        Side of the blocks in which the background is measured; between their centres
+        and beyond it is a straight line.
+    max_pixels
+        Of one source and exposure; of more, evenly spread ones are taken.
+    """
+    names = tuple(segments)
+    shapes = {segment.shape for segment in segments.values()}
+    if len(shapes) != 1 or len(names) < 2:
+        raise ImageError(
+            f"Crosstalk is measured between two or more segments of one shape, not "
+            f"{len(names)} of shapes {sorted(shapes)}."
+        )
+    stack = np.stack([np.asarray(segments[n], np.float32) for n in names])
+    bad = ~np.isfinite(stack)
+    for i, name in enumerate(names):
+        if masks is not None and name in masks:
+            bad[i] |= masks[name]
+    with np.errstate(invalid="ignore"):
+        bright = (stack > threshold_e) & ~bad
+    if not bright.any():
+        return _nothing_bright(names)
+    near = np.stack([_grown(one, grow) for one in bright])
+    rows_of, columns_of = (
+        _interpolation(size, max(1, round(size / block))) for size in bright.shape[1:]
+    )
+    excluded = bad | near.any(axis=0)
+    levels, variances = _backgrounds(stack, excluded, rows_of, columns_of)
+    # The wings of another source there would pass for a ghost.
+    alone = near.sum(axis=0) == 1
+    places = [_spread(np.flatnonzero(alone & one), max_pixels) for one in bright]
+    flat, flat_levels = (a.reshape(len(names), -1) for a in (stack, levels))
+    usable = ~bad.reshape(len(names), -1)
+    ghosts = []
+    for i, where in enumerate(places):
+        above = (flat[:, where] - flat_levels[:, where]).astype(np.float32)
+        above[~usable[:, where]] = np.nan
+        above[i] = np.nan
+        ghosts.append(above)
+    return BrightPixels(
+        names,
+        tuple(flat[i, where] for i, where in enumerate(places)),
+        tuple(flat_levels[i, where] for i, where in enumerate(places)),
+        tuple(ghosts),
+        tuple(rows_of[where // bright.shape[2]] for where in places),
+        tuple(columns_of[where % bright.shape[2]] for where in places),
+        variances,
+    )
+
+
+def clipped_level(values: np.ndarray) -> tuple[float, float, int]:
+    """Give the level of a sample by the clipping the ghosts themselves undergo.
+
+    Poisson counts are lopsided, and clipping moves their mean by a fifth of an
+    electron: it cancels only if ghost and background are clipped alike.
+
+    Returns
+    -------
+    level, sigma, n
+        Clipped mean, robust standard deviation and size of the finite values; NaN for
+        fewer than two.
+    """
+    values = values[np.isfinite(values)].astype(np.float64)
+    if values.size < 2:
+        return float("nan"), float("nan"), values.size
+    q25, centre, q75 = np.quantile(values, [0.25, 0.5, 0.75])
+    sigma = IQR_TO_SIGMA * (q75 - q25)
+    for _ in range(CLIP_PASSES):
+        kept = values[np.abs(values - centre) <= CLIP_SIGMA * sigma]
+        if not kept.size:
+            break
+        centre = kept.mean()
+    return float(centre), float(sigma), values.size
+
+
+def _grown(bright: np.ndarray, radius: int) -> np.ndarray:
+    """Tell the pixels no further than so many from a bright one."""
+    if not bright.any():
+        return bright
+    near: np.ndarray = distance_transform_edt(~bright) <= radius
+    return near
+
+
+def _backgrounds(
+    stack: np.ndarray,
+    excluded: np.ndarray,
+    rows_of: np.ndarray,
+    columns_of: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Background of every amplifier, and its variance in each block."""
+    n, ny, nx = stack.shape
+    rows, columns = rows_of.shape[1], columns_of.shape[1]
+    y = np.arange(ny) * rows // ny
+    x = np.arange(nx) * columns // nx
+    levels = np.full((n, rows, columns), np.nan)
+    variances = np.full((n, rows, columns), np.nan)
+    for i in range(n):
+        for r in range(rows):
+            for c in range(columns):
+                where = np.ix_(y == r, x == c)
+                values = stack[i][where][~excluded[i][where]]
+                if values.size < MIN_GOOD:
+                    continue
+                level, sigma, size = clipped_level(values)
+                levels[i, r, c] = level
+                variances[i, r, c] = CLIP_VARIANCE * sigma**2 / size
+        levels[i], variances[i] = _filled(levels[i], variances[i])
+    smooth = np.einsum("yr,irc,xc->iyx", rows_of, levels, columns_of, optimize=True)
+    return smooth, variances
+
+
+def _interpolation(size: int, n_blocks: int) -> np.ndarray:
+    """Give the weights of blocks at each pixel, shape (size, n_blocks).
+
+    They make a straight line between the centres of neighbours, and on beyond.
+    """
+    if n_blocks == 1:
+        return np.ones((size, 1))
+    at = (np.arange(size) + 0.5) * n_blocks / size - 0.5
+    low = np.clip(np.floor(at).astype(np.intp), 0, n_blocks - 2)
+    weights = np.zeros((size, n_blocks))
+    pixels = np.arange(size)
+    weights[pixels, low] = 1.0 - (at - low)
+    weights[pixels, low + 1] = at - low
+    return weights
+
+
+def _filled(levels: np.ndarray, variances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give blocks without a level that of the nearest that has one."""
+    missing = ~np.isfinite(levels)
+    if not missing.any() or missing.all():
+        return levels, variances
+    nearest = distance_transform_edt(
+        missing, return_distances=False, return_indices=True
+    )
+    index = tuple(nearest)
+    return levels[index], variances[index]
+
+
+def _spread(where: np.ndarray, n: int) -> np.ndarray:
+    """Take so many, evenly spread."""
+    if where.size <= n:
+        return where
+    return where[np.linspace(0, where.size - 1, n).astype(np.intp)]
+
+
+def _nothing_bright(names: tuple[str, ...]) -> BrightPixels:
+    """Give an exposure without sources."""
+    empty = tuple(np.zeros(0, np.float32) for _ in names)
+    ghosts = tuple(np.zeros((len(names), 0), np.float32) for _ in names)
+    weights = tuple(np.zeros((0, 1)) for _ in names)
+    variances = np.zeros((len(names), 1, 1))
+    return BrightPixels(names, empty, empty, ghosts, weights, weights, variances)
