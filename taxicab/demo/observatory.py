@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from taxicab.demo.building import Nights
 from taxicab.demo.progress import Narrator, StepFailedError
 from taxicab.demo.sites import Site
-from taxicab.demo.story import Nights
 
-__all__ = ["build_observatory"]
+__all__ = ["build_full_observatory", "build_observatory"]
 
 
 def build_observatory(
@@ -33,10 +33,38 @@ def build_observatory(
     """
     narrator.say("Building the observatory: a simulated LSSTComCam, two nights.")
     build, *others = [data / "repos" / site.folder for site in sites]
-    command = [sys.executable, "-m", "calibrations.simulation", str(data / "sky")]
-    command += ["--both", str(build)]
+    command = [str(data / "sky"), "--both", str(build)]
     command += [word for folder in others for word in ("--later", str(folder))]
     command += ["--detectors", detectors] if detectors else []
+    nights = _simulate(data, command, narrator)
+    narrator.say("Its repositories: " + ", ".join(site.folder for site in sites) + ".")
+    return nights
+
+
+def build_full_observatory(
+    data: Path, site: Site, *, narrator: Narrator
+) -> tuple[Nights, Nights]:
+    """Simulate LSSTComCam with every effect, and LSSTCam, into one repository.
+
+    Returns
+    -------
+    comcam, lsstcam
+        The nights of each camera.
+    """
+    repository = data / "repos" / site.folder
+    found = []
+    for name, plan in (("LSSTComCam", "full"), ("LSSTCam", "lsstcam")):
+        narrator.say(f"Simulating {name}, plan {plan!r}.")
+        folder = data / "sky" / plan
+        command = [str(folder), "--plan", plan, "--both", str(repository)]
+        found.append(_simulate(data, command, narrator))
+    comcam, lsstcam = found
+    return comcam, lsstcam
+
+
+def _simulate(data: Path, arguments: list[str], narrator: Narrator) -> Nights:
+    """Run the simulator and follow what it tells."""
+    command = [sys.executable, "-m", "calibrations.simulation", *arguments]
     errors = data / "logs" / "observatory.log"
     errors.parent.mkdir(parents=True, exist_ok=True)
     last: dict[str, object] = {}
@@ -57,5 +85,4 @@ def build_observatory(
     if process.returncode or not isinstance(nights, list):
         tail = errors.read_text()[-2000:]
         raise StepFailedError(f"The observatory was not built: {last} {tail}")
-    narrator.say("Its repositories: " + ", ".join(site.folder for site in sites) + ".")
     return Nights(construction=min(nights), verification=max(nights))

@@ -1,6 +1,7 @@
 """The demonstration's sites: which repositories are connected, and where."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from taxicab.core.models import Repository
@@ -37,9 +38,9 @@ SITES = (
 QUEUES = ("portal", *(site.queue for site in SITES))
 
 
-def connect_sites() -> None:
+def connect_sites(sites: Sequence[Site] = SITES) -> None:
     """Give the demonstration's repositories their locations and queues."""
-    for site in SITES:
+    for site in sites:
         Repository.objects.filter(facility__name=site.facility, path=site.path).update(
             location=site.location,
             queue=site.queue,

@@ -50,6 +50,13 @@ class Command(BaseCommand):
             help="Simulate only some detectors, such as 0,1; all nine by default.",
         )
 
+        parser.add_argument(
+            "--full",
+            action="store_true",
+            help="Build every type of calibration instead, and bias and dark of "
+            "LSSTCam's 205 detectors; takes some twenty minutes on two cores.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Start what the portal needs, live the story, serve."""
         data: Path = settings.TAXICAB_DATA
@@ -69,7 +76,7 @@ class Command(BaseCommand):
                     running_workers(QUEUES, logs, environment)
                 )
                 beat = stack.enter_context(running_beat(logs, environment))
-                self._live(environment, options["detectors"])
+                self._live(environment, _story_options(options))
                 if options["exit"]:
                     return
                 web = stack.enter_context(running_web(logs, environment))
@@ -81,9 +88,9 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
 
-    def _live(self, environment: dict[str, str], detectors: str) -> None:
+    def _live(self, environment: dict[str, str], arguments: list[str]) -> None:
         told = subprocess.run(
-            [sys.executable, "-m", "django", "live_demo", "--detectors", detectors],
+            [sys.executable, "-m", "django", "live_demo", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             check=False,
@@ -95,3 +102,9 @@ class Command(BaseCommand):
                 "continues where it stopped.",
                 returncode=told.returncode,
             )
+
+
+def _story_options(options: dict[str, Any]) -> list[str]:
+    """Give what the story is told with."""
+    full = ["--full"] if options["full"] else []
+    return [*full, "--detectors", options["detectors"]]

@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from taxicab.core.models import Instrument, Repository
-from taxicab.demo.observatory import build_observatory
+from taxicab.demo.full_story import FullStory, full_table
+from taxicab.demo.observatory import build_full_observatory, build_observatory
 from taxicab.demo.people import PEOPLE, bring_people
 from taxicab.demo.progress import Narrator
 from taxicab.demo.sites import SITES, connect_sites
@@ -36,6 +38,12 @@ class Command(BaseCommand):
             help="Detector ids such as 0,1; all nine by default.",
         )
 
+        parser.add_argument(
+            "--full",
+            action="store_true",
+            help="Build every type of calibration, and LSSTCam's bias and dark.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Build the observatory, live the story, end with a table."""
         started = time.monotonic()
@@ -45,6 +53,9 @@ class Command(BaseCommand):
             if not Repository.objects.exists():  # loading again would disconnect them
                 call_command("loaddata", "facilities", verbosity=0)
             instrument = Instrument.objects.get(name="LSSTComCam")
+            if options["full"]:
+                self._live_full(instrument, narrator)
+                return
             passwords = bring_people(folder, instrument=instrument)
             nights = build_observatory(
                 settings.TAXICAB_DATA,
@@ -68,6 +79,23 @@ class Command(BaseCommand):
                 "Not every connected repository is deployed and self-reviewed: "
                 "the table above says which."
             )
+
+    def _live_full(self, comcam: Instrument, narrator: Narrator) -> None:
+        """Construct every type of calibration, and tell how it went."""
+        started = time.monotonic()
+        data = settings.TAXICAB_DATA
+        lsstcam = Instrument.objects.get(name="LSSTCam")
+        for instrument in (comcam, lsstcam):
+            bring_people(data / "demo", instrument=instrument)
+        nights = build_full_observatory(data, SITES[0], narrator=narrator)
+        connect_sites(SITES[:1])
+        lines = FullStory(comcam, nights[0], lsstcam, nights[1], narrator).live()
+        seconds = time.monotonic() - started
+        write_summary(
+            data / "demo" / "full.json",
+            {"seconds": round(seconds, 1), "types": [asdict(line) for line in lines]},
+        )
+        self.stdout.write(f"\n{full_table(lines)}\n\n{seconds:.0f} s in all.")
 
     def _tell(self, summary: dict[str, Any]) -> None:
         self.stdout.write(f"\n{table(summary)}\n")
