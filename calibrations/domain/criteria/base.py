@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from calibrations.domain.criteria.versions import version_order
+
 __all__ = [
     "Criterion",
     "Level",
@@ -50,7 +52,7 @@ class Criterion:
     """Of statistic and limit; empty when dimensionless."""
 
     dmtn101: str
-    """Number in DMTN-101, or a dash."""
+    """Number in DMTN-101, or a dash: as `requirements` has it."""
 
     value: Callable[[Measured], float]
     limit: Callable[[Measured], float]
@@ -60,6 +62,19 @@ class Criterion:
 
     advisory: bool = False
     """Reported, but does not decide about success."""
+
+    since: str = "2026.2"
+    """Version of the criteria that first had it in this form."""
+
+    until: str = ""
+    """Last version that had it in this form; empty while it holds."""
+
+    def is_in(self, version: str) -> bool:
+        """Whether a version of the criteria had it in this form."""
+        order = version_order(version)
+        return version_order(self.since) <= order and (
+            not self.until or order <= version_order(self.until)
+        )
 
 
 @dataclass(frozen=True)

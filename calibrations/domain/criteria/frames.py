@@ -1,8 +1,11 @@
 """Criteria of what is measured on frames: bias, dark, flat. Standard library only."""
 
 import math
+from dataclasses import replace
 
 from calibrations.domain.criteria.base import Criterion
+from calibrations.domain.criteria.requirements import requirement
+from calibrations.domain.criteria.versions import FIRST_VERSION
 
 __all__ = ["CRITERIA"]
 
@@ -17,9 +20,10 @@ def _relative(scatter: float, mean: float) -> float:
     return scatter / mean if mean > 0 else math.nan
 
 
-def _noise(stage: str, dmtn101: str) -> Criterion:
+def _noise(stage: str) -> Criterion:
     """Noise of the corrected frame against the nominal read noise."""
     return Criterion(
+        since=FIRST_VERSION,
         stage=stage,
         level="AMP",
         test="NOISE",
@@ -31,19 +35,21 @@ def _noise(stage: str, dmtn101: str) -> Criterion:
         sense="<=",
         limit_expression="0.05",
         unit="",
-        dmtn101=dmtn101,
+        dmtn101=requirement(stage, "NOISE"),
         value=lambda m: (m["NOISE"] - m["READ_NOISE"]) / m["READ_NOISE"],
         limit=lambda m: NOISE_ALLOWANCE,
         upstream=(
-            "Nominal read noise is the camera model's: upstream takes it from the "
-            "photon transfer curve, which here is built after bias, dark and flat."
+            "The nominal read noise is the photon transfer curve's where one is in "
+            "force, as upstream's; until one is built it is the camera model's, for "
+            "DMTN-222's order builds it after bias, dark and flat."
         ),
     )
 
 
-def _mean(stage: str, dmtn101: str) -> Criterion:
+def _mean(stage: str) -> Criterion:
     """Mean of the corrected frame against its noise."""
     return Criterion(
+        since=FIRST_VERSION,
         stage=stage,
         level="AMP",
         test="MEAN",
@@ -52,15 +58,16 @@ def _mean(stage: str, dmtn101: str) -> Criterion:
         sense="<",
         limit_expression="NOISE",
         unit="electron",
-        dmtn101=dmtn101,
+        dmtn101=requirement(stage, "MEAN"),
         value=lambda m: abs(m["MEAN"]),
         limit=lambda m: m["NOISE"],
     )
 
 
-def _cosmic_ray_noise(stage: str, dmtn101: str) -> Criterion:
+def _cosmic_ray_noise(stage: str) -> Criterion:
     """Clipping and cosmic-ray removal leave the same noise."""
     return Criterion(
+        since=FIRST_VERSION,
         stage=stage,
         level="AMP",
         test="CR_NOISE",
@@ -72,7 +79,7 @@ def _cosmic_ray_noise(stage: str, dmtn101: str) -> Criterion:
         sense="<=",
         limit_expression="0.05",
         unit="",
-        dmtn101=dmtn101,
+        dmtn101=requirement(stage, "CR_NOISE"),
         value=lambda m: abs(m["NOISE"] - m["CR_NOISE"]) / m["CR_NOISE"],
         limit=lambda m: NOISE_ALLOWANCE,
     )
@@ -81,6 +88,7 @@ def _cosmic_ray_noise(stage: str, dmtn101: str) -> Criterion:
 def _processing(stage: str, upstream: str = "") -> Criterion:
     """Build the test that statistics mean something."""
     return Criterion(
+        since=FIRST_VERSION,
         stage=stage,
         level="AMP",
         test="PROCESSING",
@@ -102,6 +110,7 @@ def _processing(stage: str, upstream: str = "") -> Criterion:
 def _read_noise_consistent(stage: str) -> Criterion:
     """Overscan noise against the nominal read noise."""
     return Criterion(
+        since=FIRST_VERSION,
         stage=stage,
         level="AMP",
         test="READ_NOISE_CONSISTENT",
@@ -127,18 +136,35 @@ def _read_noise_consistent(stage: str) -> Criterion:
     )
 
 
+def _nominal_by_model(one: Criterion) -> Criterion:
+    """Give the form that a test had before photon transfer curves were built."""
+    return replace(
+        one,
+        until=FIRST_VERSION,
+        upstream=(
+            "Nominal read noise and gain are the camera model's: upstream takes them "
+            "from the photon transfer curve."
+        ),
+    )
+
+
 CRITERIA: tuple[Criterion, ...] = (
-    _mean("BIAS", "4.2"),
-    _noise("BIAS", "4.3"),
-    _cosmic_ray_noise("BIAS", "4.4"),
+    _mean("BIAS"),
+    _nominal_by_model(_noise("BIAS")),
+    replace(_noise("BIAS"), since="2026.2"),
+    _cosmic_ray_noise("BIAS"),
     _processing("BIAS"),
-    _read_noise_consistent("BIAS"),
-    _mean("DARK", "5.2"),
-    _noise("DARK", "5.3"),
-    _cosmic_ray_noise("DARK", "5.4"),
+    _nominal_by_model(_read_noise_consistent("BIAS")),
+    replace(_read_noise_consistent("BIAS"), since="2026.2"),
+    _mean("DARK"),
+    _nominal_by_model(_noise("DARK")),
+    replace(_noise("DARK"), since="2026.2"),
+    _cosmic_ray_noise("DARK"),
     _processing("DARK"),
-    _read_noise_consistent("DARK"),
+    _nominal_by_model(_read_noise_consistent("DARK")),
+    replace(_read_noise_consistent("DARK"), since="2026.2"),
     Criterion(
+        since=FIRST_VERSION,
         stage="FLAT",
         level="AMP",
         test="NOISE",
@@ -174,6 +200,7 @@ CRITERIA: tuple[Criterion, ...] = (
         "and can pass.",
     ),
     Criterion(
+        since=FIRST_VERSION,
         stage="FLAT",
         level="DET",
         test="SCATTER",
@@ -191,6 +218,7 @@ CRITERIA: tuple[Criterion, ...] = (
         upstream="Upstream's number 10.Y does not exist in DMTN-101.",
     ),
     Criterion(
+        since=FIRST_VERSION,
         stage="FLAT",
         level="EXP",
         test="SCATTER",
