@@ -14,12 +14,14 @@ A sample of one has no variance and a pass may not remove everything: in both ca
 sample of the pass before is kept and the passes end, where ``afw`` would answer NaN.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from calibrations.imaging.clipping import IQR_TO_SIGMA, clip_block
+from calibrations.imaging.samples import clipped_sums, good_float32, order_statistics
 
 __all__ = [
     "IQR_TO_SIGMA",
@@ -28,6 +30,7 @@ __all__ = [
     "clipped_statistics",
     "good_values",
     "percentiles",
+    "scatter",
 ]
 
 
@@ -85,31 +88,54 @@ def clipped_statistics(
     n_passes
         Passes over the full sample.
     """
-    sample = good_values(values, mask)
+    sample = _good(values, mask)
     if not sample.size:
         nan = float("nan")
         return ClippedStatistics(0, 0, nan, nan, nan, nan, nan, nan)
-    q25, median, q75 = np.quantile(sample, [0.25, 0.5, 0.75])
-    kept, limit, centre = sample, sigma * IQR_TO_SIGMA * (q75 - q25), median
+    q25, median, q75 = _quantiles(sample, [0.25, 0.5, 0.75])
+    mean, everything, n = _within(sample, median, math.inf)
+    kept = (mean, everything, n)
+    centre, limit = median, sigma * IQR_TO_SIGMA * (q75 - q25)
     for _ in range(n_passes):
-        inside = sample[np.abs(sample - centre) <= limit]
-        if not inside.size:
+        inside = _within(sample, centre, limit)
+        if not inside[2]:
             break
-        kept = inside
-        if kept.size == 1:
+        before, kept = kept, inside
+        # Passes that would do the same again are left out, and one on a single value.
+        if kept[2] == 1 or kept == before:
             break
-        centre, limit = kept.mean(), sigma * kept.std(ddof=1)
-    variance = float(kept.var(ddof=1)) if kept.size > 1 else float("nan")
+        centre, limit = kept[0], sigma * math.sqrt(kept[1])
     return ClippedStatistics(
-        n=sample.size,
-        n_clipped=kept.size,
-        mean=float(sample.mean()),
-        stdev=float(sample.std(ddof=1)) if sample.size > 1 else float("nan"),
-        median=float(median),
-        mean_clip=float(kept.mean()),
-        stdev_clip=float(np.sqrt(variance)),
-        variance_clip=variance,
+        n=n,
+        n_clipped=kept[2],
+        mean=mean,
+        stdev=math.sqrt(everything),
+        median=median,
+        mean_clip=kept[0],
+        stdev_clip=math.sqrt(kept[1]),
+        variance_clip=kept[1],
     )
+
+
+def scatter(values: np.ndarray, *, mask: np.ndarray | None = None) -> float:
+    """Unbiased standard deviation of the finite, unmasked values, without clipping.
+
+    Parameters
+    ----------
+    values
+        Any shape.
+    mask
+        Same shape, True where a value is left out.
+
+    Returns
+    -------
+    float
+        NaN for fewer than two values.
+    """
+    sample = _good(values, mask)
+    if sample.size < 2:
+        return float("nan")
+    return math.sqrt(_within(sample, float(sample[0]), math.inf)[1])
 
 
 def percentiles(
@@ -126,10 +152,43 @@ def percentiles(
     mask
         Same shape, True where a value is left out.
     """
-    sample = good_values(values, mask)
+    sample = _good(values, mask)
     if not sample.size:
         return [float("nan")] * len(levels)
-    return [float(value) for value in np.percentile(sample, levels)]
+    return _quantiles(sample, [level / 100.0 for level in levels])
+
+
+def _good(values: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Flatten to the finite, unmasked values: float32 as it is, float64 otherwise."""
+    if values.dtype == np.float32 and values.dtype.isnative:
+        return good_float32(values, mask)
+    return good_values(values, mask)
+
+
+def _quantiles(sample: np.ndarray, fractions: Sequence[float]) -> list[float]:
+    """Quantiles by linear interpolation, in float64."""
+    if sample.dtype != np.float32:
+        return [float(value) for value in np.quantile(sample, fractions)]
+    index = np.asarray(fractions, dtype=np.float64) * (sample.size - 1)
+    low = np.floor(index).astype(np.int64)
+    high = np.minimum(low + 1, sample.size - 1)
+    found = order_statistics(sample, np.concatenate([low, high])).astype(np.float64)
+    lower, upper = found.reshape(2, -1)
+    quantiles: list[float] = _interpolate(lower, upper, index - low).tolist()
+    return quantiles
+
+
+def _within(
+    sample: np.ndarray, centre: float, limit: float
+) -> tuple[float, float, int]:
+    """Mean, unbiased variance and count of the values within a limit of a centre."""
+    if sample.dtype == np.float32:
+        return clipped_sums(sample, centre, limit)
+    kept = sample[np.abs(sample - centre) <= limit]
+    if not kept.size:
+        return math.nan, math.nan, 0
+    variance = float(kept.var(ddof=1)) if kept.size > 1 else math.nan
+    return float(kept.mean()), variance, kept.size
 
 
 def clip_columns(
@@ -204,10 +263,14 @@ def _quantile(ordered: np.ndarray, n_good: np.ndarray, fraction: float) -> np.nd
     high = np.minimum(low + 1, np.maximum(n_good - 1, 0))
     lower = np.take_along_axis(ordered, low[np.newaxis], axis=0)[0]
     upper = np.take_along_axis(ordered, high[np.newaxis], axis=0)[0]
-    t, step = index - low, upper - lower
-    # As numpy does, exact at both ends.
-    quantile: np.ndarray = np.where(t < 0.5, lower + step * t, upper - step * (1 - t))
-    return quantile
+    return _interpolate(lower, upper, index - low)
+
+
+def _interpolate(low: np.ndarray, high: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Interpolate as numpy's quantiles do, exact at both ends."""
+    step = high - low
+    between: np.ndarray = np.where(t < 0.5, low + step * t, high - step * (1 - t))
+    return between
 
 
 def _moments(
