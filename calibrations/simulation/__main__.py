@@ -1,6 +1,7 @@
 """Build the demo observatory: simulate its nights and fill its repositories.
 
 ``python -m calibrations.simulation FOLDER --both REPOSITORY --later REPOSITORY …``
+(``--plan full`` for every type of calibration, ``--plan lsstcam`` for a camera of 205)
 writes one JSON object a line: ``{"done", "of", "what"}``, and last ``{"nights"}``.
 Taken again it finds what is there and changes nothing.
 """
@@ -18,14 +19,14 @@ from calibrations.simulation.observatory import (
     SimulatedObservatory,
     simulate_observatory,
 )
-from calibrations.simulation.plan import ObservatoryPlan
+from calibrations.simulation.plans import PLANS
 from taxicab.errors import TaxicabError
 
 
 def main() -> int:
     """Build what the command line asks for."""
     options = _parse()
-    plan = ObservatoryPlan()
+    plan = PLANS[options.plan]()
     if options.detectors:
         detectors = tuple(int(number) for number in options.detectors.split(","))
         plan = dataclasses.replace(plan, detectors=detectors)
@@ -52,6 +53,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--both", type=Path, action="append", default=[])
     parser.add_argument("--later", type=Path, action="append", default=[])
     parser.add_argument("--detectors", help="such as 0,1,2; all by default")
+    parser.add_argument("--plan", choices=sorted(PLANS), default="default")
     return parser.parse_args()
 
 

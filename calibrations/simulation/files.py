@@ -44,7 +44,7 @@ def write_raw(
     detector: Detector,
     adu: np.ndarray,
 ) -> None:
-    """Write one detector's exposure, segments of shape (16, ny, nx) in file order."""
+    """Write one detector's exposure, segments of shape (n, ny, nx) in file order."""
     primary = fits.PrimaryHDU()
     primary.header.update(primary_cards(plan, exposure, detector))
     primary.header["HIERARCH SIMULATE PIXELS"] = (1, "not light but a model of it")
@@ -52,7 +52,7 @@ def write_raw(
     path.parent.mkdir(parents=True, exist_ok=True)
     if plan.compressed:
         for number, name in enumerate(detector.amplifiers):
-            header = segment_header(name, number + 1, plan.size)
+            header = segment_header(detector, name, number + 1, plan.size)
             pixels = adu[number].astype(np.int32)
             hdus.append(fits.CompImageHDU(pixels, header, compression_type="RICE_1"))
         hdus.writeto(path, overwrite=True)
@@ -60,22 +60,31 @@ def write_raw(
     with path.open("wb") as file:
         file.write(primary.header.tostring().encode("ascii"))
         for number, name in enumerate(detector.amplifiers):
-            file.write(segment_block(name, number + 1, plan.size, adu.dtype.name))
+            block = segment_block(
+                plan.instrument, detector.id, name, number + 1, plan.size, adu.dtype
+            )
+            file.write(block)
             file.write(stored_pixels(adu[number]))
 
 
 @cache
 def segment_block(
-    name: str, channel: int, size: AmplifierSize, data_type: str
+    instrument: str,
+    detector_id: int,
+    name: str,
+    channel: int,
+    size: AmplifierSize,
+    data_type: np.dtype,
 ) -> bytes:
     """Give an extension's header as it stands in the file.
 
     It is the same in every exposure, and making it takes longer than drawing the
     pixels: hence the bytes are kept.
     """
-    empty = np.zeros(size.raw_shape, dtype=data_type)
-    header = fits.ImageHDU(empty, segment_header(name, channel, size)).header
-    return header.tostring().encode("ascii")
+    detector = camera(instrument).detector(detector_id)
+    empty = np.zeros(size.layout(detector).raw_shape, dtype=data_type)
+    header = segment_header(detector, name, channel, size)
+    return fits.ImageHDU(empty, header).header.tostring().encode("ascii")
 
 
 def stored_pixels(pixels: np.ndarray) -> bytes:
@@ -94,8 +103,8 @@ def primary_cards(
     begin = exposure.begin_tai
     end = begin + TimeDelta(exposure.dark_time_s, format="sec")
     code = camera(plan.instrument).code
-    kind = exposure.kind
-    filter_name = plan.physical_filter
+    kind = exposure.image_type
+    filter_name = exposure.physical_filter or plan.physical_filter
     return {
         "TIMESYS": "TAI",
         "DATE-OBS": begin.isot,
@@ -112,7 +121,7 @@ def primary_cards(
         "TELESCOP": "Simonyi Survey Telescope",
         "OBJECT": "UNKNOWN",
         "TESTTYPE": kind.upper(),
-        "REASON": kind,
+        "REASON": exposure.kind,
         "PROGRAM": "BLOCK-T60",
         "CAMCODE": code,
         "CONTRLLR": "O",
@@ -121,7 +130,7 @@ def primary_cards(
         "CURINDEX": 1,
         "MAXINDEX": 1,
         "CCD_MANU": detector.vendor,
-        "CCD_TYPE": "3800C",
+        "CCD_TYPE": detector.serial.split("-")[1],
         "LSST_NUM": detector.serial,
         "RAFTNAME": RAFT_SERIAL,
         "RAFTBAY": detector.raft,
@@ -136,21 +145,27 @@ def primary_cards(
     }
 
 
-def segment_header(name: str, channel: int, size: AmplifierSize) -> fits.Header:
+def segment_header(
+    detector: Detector, name: str, channel: int, size: AmplifierSize
+) -> fits.Header:
     """Give an amplifier's cards: where its pixels are and where they belong.
 
-    In the camera's orientation C10 to C17 lie below, read out towards the left, and
-    C07 to C00 above, read out towards the left and from the top.
+    DETSEC is in the camera's orientation, where rows count from the other end than in
+    processed images: what is read against y there is read along it here.
     """
-    ny, nx = size.ny, size.nx
-    left = int(name[2]) * nx + 1
-    rows = f"1:{ny}" if name[1] == "1" else f"{2 * ny}:{ny + 1}"
-    first = size.prescan + 1
+    layout, (ny, nx) = size.layout(detector), size.shape(detector)
+    model, box = detector.amplifiers[name], detector.amplifier_boxes((ny, nx))[name]
+    columns, rows = [box.x0 + 1, box.x1], [ny - box.y1 + 1, ny - box.y0]
+    if model.flip_x:
+        columns.reverse()
+    if not model.flip_y:
+        rows.reverse()
+    data = layout.data_box
     header = fits.Header()
     header["EXTNAME"] = f"Segment{name[1:]}"
     header["CHANNEL"] = channel
     header["CCDSUM"] = "1 1"
-    header["DATASEC"] = f"[{first}:{size.prescan + nx},1:{ny}]"
-    header["DETSEC"] = f"[{left + nx - 1}:{left},{rows}]"
-    header["DETSIZE"] = f"[1:{8 * nx},1:{2 * ny}]"
+    header["DATASEC"] = f"[{data.x0 + 1}:{data.x1},{data.y0 + 1}:{data.y1}]"
+    header["DETSEC"] = f"[{columns[0]}:{columns[1]},{rows[0]}:{rows[1]}]"
+    header["DETSIZE"] = f"[1:{nx},1:{ny}]"
     return header

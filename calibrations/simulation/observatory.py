@@ -4,18 +4,22 @@ import dataclasses
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from calibrations.domain.cameras import camera
-from calibrations.simulation.files import file_name, write_raw
-from calibrations.simulation.pixels import expose, flat_level_e, level_drift_adu
+from calibrations.simulation.files import file_name, observation_name, write_raw
+from calibrations.simulation.photodiode import measured_charge_c, write_readings
+from calibrations.simulation.pixels import expose, level_drift_adu, light_level_e
 from calibrations.simulation.plan import (
     ObservatoryPlan,
     PlannedExposure,
     list_exposures,
 )
+from calibrations.simulation.sky import list_cosmic_rays, list_stars
 from calibrations.simulation.truth import DetectorTruth, make_truth, save_truth
 
 __all__ = ["SimulatedObservatory", "simulate_observatory"]
@@ -35,6 +39,9 @@ class SimulatedObservatory:
     truth: Path
     """Folder of ``plan.json`` and of one file per detector (see `load_truth`)."""
 
+    photodiode: list[Path] = field(default_factory=list)
+    """Readings of the flats, if the plan has any, in order of time."""
+
 
 def simulate_observatory(
     folder: str | Path,
@@ -43,7 +50,7 @@ def simulate_observatory(
     threads: int = 2,
     on_progress: Progress | None = None,
 ) -> SimulatedObservatory:
-    """Simulate every night of a plan, under ``raw/`` and ``truth/`` of a folder.
+    """Simulate every night of a plan, in ``raw``, ``truth`` and ``photodiode``.
 
     A folder that holds this very plan already is left as it is. Memory is that of one
     detector's truth and of one exposure per thread.
@@ -62,7 +69,14 @@ def simulate_observatory(
     nights: dict[int, list[Path]] = {night.day_obs: [] for night in plan.nights}
     for (exposure_id, _), path in paths.items():
         nights[exposure_id // 100000].append(path)
-    observatory = SimulatedObservatory(plan, nights, folder / "truth")
+    readings = {
+        exposure: folder / "photodiode" / _readings_name(plan, exposure)
+        for exposure in exposures
+        if plan.photodiode and exposure.image_type == "flat"
+    }
+    observatory = SimulatedObservatory(
+        plan, nights, folder / "truth", list(readings.values())
+    )
     record = observatory.truth / "plan.json"
     text = json.dumps(_describe(plan, exposures), indent=1)
     if record.exists() and record.read_text() == text:
@@ -83,9 +97,18 @@ def simulate_observatory(
                 done += 1
                 if on_progress is not None:
                     on_progress(done, len(paths))
+    for exposure, path in readings.items():
+        write_readings(path, plan, exposure, light_level_e(plan, exposure))
     # Written last: a simulation that was broken off is done again.
+    observatory.truth.mkdir(parents=True, exist_ok=True)
     record.write_text(text)
     return observatory
+
+
+def _readings_name(plan: ObservatoryPlan, exposure: PlannedExposure) -> str:
+    """Name a file of readings as the observatory does."""
+    day, seq = observation_name(plan, exposure).split("_")[2:]
+    return f"{day}/Photodiode_Readings_{day}_{seq}.txt"
 
 
 def _describe(
@@ -94,22 +117,47 @@ def _describe(
     """Give the plan, and what is true of each exposure, as plain values."""
     return {
         "plan": dataclasses.asdict(plan),
-        "exposures": [
-            {
-                "id": exposure.id,
-                "kind": exposure.kind,
-                "begin_tai": exposure.begin_tai.isot,
-                "dark_time_s": exposure.dark_time_s,
-                "light_e": flat_level_e(plan, exposure),
-                "saturated": exposure.light_ratio > 1.0,
-                "level_drift_adu": {
-                    str(detector): [
-                        round(float(drift), 4)
-                        for drift in level_drift_adu(plan, exposure, detector)
-                    ]
-                    for detector in plan.detectors
-                },
-            }
-            for exposure in exposures
-        ],
+        "exposures": [_describe_exposure(plan, exposure) for exposure in exposures],
     }
+
+
+def _describe_exposure(
+    plan: ObservatoryPlan, exposure: PlannedExposure
+) -> dict[str, Any]:
+    light_e = light_level_e(plan, exposure)
+    described: dict[str, Any] = {
+        "id": exposure.id,
+        "kind": exposure.kind,
+        "begin_tai": exposure.begin_tai.isot,
+        "exposure_time_s": exposure.exposure_time_s,
+        "dark_time_s": exposure.dark_time_s,
+        "light_e": light_e,
+        "saturated": exposure.light_ratio > 1.0,
+        "level_drift_adu": {
+            str(detector): _rounded(level_drift_adu(plan, exposure, detector))
+            for detector in plan.detectors
+        },
+    }
+    if plan.photodiode and exposure.image_type == "flat":
+        described["photodiode_c"] = measured_charge_c(plan, exposure, light_e)
+    shapes = {
+        detector: plan.size.shape(camera(plan.instrument).detector(detector))
+        for detector in plan.detectors
+    }
+    if plan.effects.stars and exposure.kind == "science":
+        described["stars"] = {
+            str(detector): _rounded(list_stars(plan, detector, shape, exposure.id))
+            for detector, shape in shapes.items()
+        }
+    if plan.effects.cosmic_rays_per_s and exposure.kind in ("dark", "science"):
+        described["cosmic_rays"] = {
+            str(detector): _rounded(list_cosmic_rays(plan, detector, shape, exposure))
+            for detector, shape in shapes.items()
+        }
+    return described
+
+
+def _rounded(values: np.ndarray) -> list[Any]:
+    """Give numbers to four places, as a record needs them."""
+    listed: list[Any] = np.round(values, 4).tolist()
+    return listed

@@ -18,7 +18,7 @@ from tests.support.observatory import small_plan
     ],
 )
 def test_sections_are_those_of_the_camera_at_full_size(name, section):
-    header = segment_header(name, 1, FULL_SIZE)
+    header = segment_header(camera("LSSTComCam").detector(0), name, 1, FULL_SIZE)
 
     assert header["DETSEC"] == section
     assert header["DATASEC"] == "[4:512,1:2000]"

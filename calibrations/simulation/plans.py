@@ -1,0 +1,62 @@
+"""Plans by name: what the demonstrations take. Plain Python."""
+
+from collections.abc import Callable, Mapping
+
+from calibrations.domain.cameras import camera
+from calibrations.simulation.effects import full_effects
+from calibrations.simulation.plan import (
+    SMALLEST_SIZE,
+    AmplifierSize,
+    Night,
+    ObservatoryPlan,
+)
+
+__all__ = ["PLANS", "full_plan", "lsstcam_plan"]
+
+FIRST_NIGHT = 20261109
+SECOND_NIGHT = 20261116
+
+FULL_DEMO_SIZE = AmplifierSize(80, 128)
+"""More than 10 000 pixels in an amplifier, which a photon transfer curve asks for."""
+
+
+def full_plan() -> ObservatoryPlan:
+    """Plan two nights of LSSTComCam from which every type can be built and verified.
+
+    All light comes through the filter that has fringes: a fringe frame needs the flat
+    of its filter.
+    """
+    return ObservatoryPlan(
+        size=FULL_DEMO_SIZE,
+        nights=(
+            Night(
+                FIRST_NIGHT,
+                {"bias": 15, "dark": 15, "flat": 15, "ptc": 40, "science": 10},
+            ),
+            Night(SECOND_NIGHT, {"bias": 4, "dark": 4, "flat": 4, "science": 2}),
+        ),
+        physical_filter="y_04",
+        saturated_flat=None,
+        photodiode=True,
+        effects=full_effects(),
+    )
+
+
+def lsstcam_plan() -> ObservatoryPlan:
+    """Plan five biases and five darks of all of LSSTCam, in the smallest amplifiers."""
+    return ObservatoryPlan(
+        instrument="LSSTCam",
+        detectors=tuple(detector.id for detector in camera("LSSTCam").detectors),
+        size=SMALLEST_SIZE,
+        nights=(Night(FIRST_NIGHT, {"bias": 5, "dark": 5}),),
+        physical_filter="r_57",
+        faults=(),
+        saturated_flat=None,
+    )
+
+
+PLANS: Mapping[str, Callable[[], ObservatoryPlan]] = {
+    "default": ObservatoryPlan,
+    "full": full_plan,
+    "lsstcam": lsstcam_plan,
+}
