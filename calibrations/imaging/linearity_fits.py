@@ -16,6 +16,7 @@ from calibrations.imaging.linearity_lines import (
     linearity_turnoff,
     outliers,
     reweighted_polynomial,
+    within_turnoff,
 )
 from calibrations.imaging.linearity_splines import (
     SplineFit,
@@ -94,7 +95,14 @@ class _Amplifier:
             min_signal=settings.min_turnoff_adu,
             max_fraction=settings.max_fraction,
         )
-        used = usable & (np.nan_to_num(signals) <= turnoff)
+        used = within_turnoff(
+            abscissae,
+            signals,
+            usable,
+            groups,
+            turnoff,
+            max_fraction=settings.max_fraction,
+        )
         if not np.isfinite(limit):
             limit = turnoff
         name = data.amplifiers[i]

@@ -10,6 +10,7 @@ __all__ = [
     "linearity_turnoff",
     "outliers",
     "reweighted_polynomial",
+    "within_turnoff",
 ]
 
 CAUCHY = 2.385
@@ -95,6 +96,36 @@ def linearity_turnoff(
         worst = np.flatnonzero(fitted)[np.nanargmax(np.abs(residuals[fitted]))]
         fitted[worst] = False
     return float("nan")
+
+
+def within_turnoff(
+    abscissae: np.ndarray,
+    signals: np.ndarray,
+    usable: np.ndarray,
+    groups: np.ndarray | None,
+    turnoff: float,
+    *,
+    max_fraction: float = 0.01,
+) -> np.ndarray:
+    """Tell the usable pairs that are not beyond the turnoff.
+
+    A saturated pair may read less than the turnoff: its light tells it apart.
+
+    Parameters
+    ----------
+    abscissae, signals, usable, groups, max_fraction
+        As for `linearity_turnoff`.
+    turnoff
+        What that found, in ADU.
+    """
+    below = usable & (np.nan_to_num(signals, nan=np.inf) <= turnoff)
+    if not below.any():
+        return below
+    residuals = linearity_residuals(abscissae, signals, below, groups)
+    with np.errstate(invalid="ignore"):
+        expected = signals * (1 - residuals + np.nanmedian(residuals[below]))
+        inside: np.ndarray = below & (expected <= turnoff * (1 + 2 * max_fraction))
+    return inside
 
 
 def reweighted_polynomial(

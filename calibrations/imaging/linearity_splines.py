@@ -21,6 +21,9 @@ LEVEL_WEIGHT = 1e3
 """Of the constraint mean S = 0, in 1/ADU; 1e-6 ADU weigh as a residual of 0.1 %."""
 
 N_CONSTRAINT = 100
+STEP = 1e-3
+"""Of a spline's value in a difference, in ADU."""
+
 TOLERANCE = 1e-6
 """Relative, of the sum of squares: an Akima spline has kinks in its values, at which a
 tighter fit only spends time."""
@@ -93,6 +96,7 @@ def fit_spline(
         solution = least_squares(
             problem.residuals,
             params,
+            problem.jacobian,
             args=(used,),
             x_scale=problem.scale,
             method="lm",
@@ -176,6 +180,26 @@ class _Problem:
         """Residuals of the pairs that count, and the constraint."""
         relative = self.relative(params)
         return np.append(relative[:-1][used], LEVEL_WEIGHT * relative[-1])
+
+    def jacobian(self, params: np.ndarray, used: np.ndarray) -> np.ndarray:
+        """Give the derivatives of `residuals`; the spline's are differences."""
+        values, slopes, offset = self.split(params)
+        steps = np.column_stack(
+            [np.zeros(values.size), STEP * np.eye(values.size)[:, 1:]]
+        )
+        splines = Akima1DInterpolator(self.nodes, values[:, None] + steps)(self.places)
+        by_value = (splines[:, 1:] - splines[:, :1]) / STEP
+        n = self.signals.size
+        light = slopes[self.group] * self.abscissae
+        corrected = self.signals - splines[:n, 0] - offset
+        parts = [-by_value[:n] / light[:, None]]
+        member = -1.0 * (self.group[:, None] == np.arange(self.n_groups))
+        parts.append(member * (corrected / light / slopes[self.group])[:, None])
+        if self.fit_offset:
+            parts.append(-1.0 / light[:, None])
+        level = np.zeros(params.size)
+        level[: self.n_values] = LEVEL_WEIGHT * by_value[n:].mean(axis=0)
+        return np.vstack([np.hstack(parts)[used], level])
 
     def finished(
         self, params: np.ndarray, jacobian: np.ndarray, used: np.ndarray

@@ -21,7 +21,7 @@ class LinearTrap:
 def read_out(
     light_e, *, prescan, overscan, b=0.0, drift=0.0, decay=2.4, trap=None, trap_at=1
 ):
-    """Shift rows of packets to the output; shape (ny, nx) in, wider by both scans out."""
+    """Shift rows of packets, shape (ny, nx), to the output; both scans are added."""
     ny, nx = light_e.shape
     register = np.zeros((ny, prescan + nx))
     register[:, prescan:] = light_e
