@@ -19,7 +19,7 @@ from lsst.pipe.base import (
 from calibrations.imaging.combine import FrameStack, combine_frames
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.frames import Box
-from calibrations.imaging.isr import ProcessedFrame, mask_bits
+from calibrations.imaging.isr import IsrSettings, ProcessedFrame, mask_bits
 from calibrations.pipelines.applying import RawInputConnections
 from calibrations.pipelines.configs import CombineConfig
 from calibrations.pipelines.processing import (
@@ -177,7 +177,7 @@ class CombineTask(PipelineTask):
         settings = self.config.isr_settings()
         stacked: Stacked | None = None
         for handle in raws:
-            frame = process_raw(handle.get(), handle.dataId, calibrations, settings)
+            frame = self.process(handle, calibrations, settings)
             if stacked is None:
                 stacked = Stacked.begin(
                     len(raws), frame, max_bytes=self.config.maxMemory * 1024**2
@@ -198,6 +198,15 @@ class CombineTask(PipelineTask):
         if stacked is None:
             raise ImageError(f"There is no raw exposure to make a {self.kind} from.")
         return stacked
+
+    def process(
+        self,
+        handle: DeferredDatasetHandle,
+        calibrations: Calibrations,
+        settings: IsrSettings,
+    ) -> ProcessedFrame:
+        """Remove the signature of one exposure."""
+        return process_raw(handle.get(), handle.dataId, calibrations, settings)
 
     def scale(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from lsst.daf.butler import DeferredDatasetHandle
 from lsst.pipe.base import (
     InputQuantizedConnection,
     OutputQuantizedConnection,
@@ -19,11 +20,12 @@ from lsst.pipe.base import (
 )
 
 from calibrations.imaging.flats import measure_flat, normalise_flats
-from calibrations.imaging.isr import ProcessedFrame, mask_bits
+from calibrations.imaging.isr import IsrSettings, ProcessedFrame, mask_bits
 from calibrations.pipelines.applying import RawInputFilterConnections
 from calibrations.pipelines.bias_dark import LEFT_OUT, CombineTask
 from calibrations.pipelines.configs import ApplyConfig, CombineConfig
 from calibrations.pipelines.processing import (
+    Calibrations,
     by_exposure,
     process_raw,
     read_calibrations,
@@ -88,11 +90,20 @@ class FlatMeasureTask(PipelineTask):
         settings = self.config.isr_settings()
         statistics: dict[int, dict[str, float | int]] = {}
         for handle in by_exposure(butlerQC.get(inputRefs.raws)):
-            frame = process_raw(handle.get(), handle.dataId, calibrations, settings)
+            frame = self.process(handle, calibrations, settings)
             left_out = (frame.mask & mask_bits(*LEFT_OUT, "BAD")) > 0
             exposure = int(handle.dataId["exposure"])
             statistics[exposure] = measure_flat(frame.image, left_out, frame.boxes)
         butlerQC.put(Struct(statistics=statistics), outputRefs)
+
+    def process(
+        self,
+        handle: DeferredDatasetHandle,
+        calibrations: Calibrations,
+        settings: IsrSettings,
+    ) -> ProcessedFrame:
+        """Remove the signature of one exposure."""
+        return process_raw(handle.get(), handle.dataId, calibrations, settings)
 
 
 class FlatNormalizeConnections(
