@@ -20,21 +20,19 @@ __all__ = ["FullStory", "Line", "full_table"]
 
 COMCAM_KEY = "DM-47448"
 LSSTCAM_KEY = "DM-47449"
-FLAT_FILTER = "r_03"
-SCIENCE_FILTER = "y_04"
-"""Redder: its science exposures show fringes."""
+FILTER = "y_04"
+"""So red that science exposures show fringes, which need the flat of their filter."""
 
 EVERYTHING = (
     Wanted("bias"),
     Wanted("dark_for_defects"),
-    Wanted("flat_for_defects", FLAT_FILTER),
+    Wanted("flat_for_defects", FILTER),
     Wanted("defects"),
     Wanted("dark"),
-    Wanted("flat", FLAT_FILTER),
-    Wanted("flat", SCIENCE_FILTER),
+    Wanted("flat", FILTER),
     Wanted("ptc"),
     Wanted("crosstalk"),
-    Wanted("fringe", SCIENCE_FILTER),
+    Wanted("fringe", FILTER),
     Wanted("linearizer"),
     Wanted("bfk"),
     Wanted("cti"),
