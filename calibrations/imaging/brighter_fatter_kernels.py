@@ -1,0 +1,320 @@
+"""Brighter-fatter kernels from the covariances of flats. NumPy in and out.
+
+Coulton et al. 2018 (AJ 155, 258), equations 22 to 29, in the form of `cp_pipe`'s
+``cpBfk``: the correlations of flats, divided by the square of the signal, are the
+Laplacian of the kernel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy import fft
+
+from calibrations.imaging.brighter_fatter import BrighterFatterKernel
+from calibrations.imaging.errors import ImageError
+from calibrations.imaging.ptc import PhotonTransferCurve
+from calibrations.imaging.ptc_models import symmetrized
+from calibrations.imaging.statistics import clip_columns
+
+__all__ = [
+    "Average",
+    "KernelSettings",
+    "check_kernel",
+    "mean_correlation",
+    "scaled_correlations",
+    "solve_kernel",
+    "solve_kernels",
+    "solve_poisson",
+]
+
+FRAME = 3
+"""Width of the kernel's rim whose scatter says what is close to zero."""
+
+MINIMUM_SIDE = 7
+
+
+class Average(StrEnum):
+    """How one correlation matrix is made of those of all pairs."""
+
+    WEIGHTED = "WEIGHTED"
+    """Weighted by signal squared, as the errors are; after clipping."""
+
+    CLIPPED_MEAN = "CLIPPED_MEAN"
+    """Upstream's."""
+
+    QUADRATIC = "QUADRATIC"
+    """Slope of the covariances on signal squared."""
+
+    A_MATRIX = "A_MATRIX"
+    """The full fit's own coefficients."""
+
+    MODEL = "MODEL"
+    """The full fit's covariances at one signal."""
+
+
+@dataclass(frozen=True)
+class KernelSettings:
+    """Choices; defaults as upstream but where said."""
+
+    average: Average = Average.WEIGHTED
+    """Upstream: ``CLIPPED_MEAN``, which the faintest pairs, the noisiest, dominate."""
+
+    n_lags: int = 10
+    clip_sigma: float = 5.0
+    clip_passes: int = 3
+    max_imbalance: float = 2.0
+    """Pairs whose ``|Σq| / Σ|q|`` is larger are dropped. The ratio is at most 1: with
+    upstream's default this never happens."""
+
+    min_signal_e: float = 0.0
+    sample_signal_e: float = 25000.0
+    """Where ``MODEL`` takes its covariances."""
+
+    force_zero_sum: bool = True
+    edge_sigma: float = 5.0
+    max_fraction: float = 0.025
+    """No value of a valid kernel exceeds this fraction of its central one."""
+
+
+def solve_kernels(
+    curves: Sequence[PhotonTransferCurve], settings: KernelSettings | None = None
+) -> list[BrighterFatterKernel]:
+    """Measure the kernel of each amplifier of a detector.
+
+    Parameters
+    ----------
+    curves
+        With gains and covariances.
+    settings
+        Choices.
+
+    Returns
+    -------
+    list
+        In the order given. A kernel that could not be measured is zero, not valid and
+        says why.
+
+    Raises
+    ------
+    ImageError
+        Raised if the curves have fewer lags than the kernel shall have, or if their
+        fit does not give what the chosen average needs.
+    """
+    settings = settings or KernelSettings()
+    for curve in curves:
+        n_lags = curve.covariances_adu2.shape[-1]
+        if n_lags < settings.n_lags:
+            raise ImageError(
+                f"The covariances of {curve.amplifier} have {n_lags} lags where a "
+                f"kernel of {settings.n_lags} is wanted."
+            )
+    return [solve_kernel(curve, settings) for curve in curves]
+
+
+def solve_kernel(
+    curve: PhotonTransferCurve, settings: KernelSettings
+) -> BrighterFatterKernel:
+    """Measure the kernel of one amplifier; see `solve_kernels`."""
+    side = 2 * settings.n_lags + 1
+    nothing = np.zeros((side, side))
+
+    def failed(reason: str) -> BrighterFatterKernel:
+        return BrighterFatterKernel(
+            curve.amplifier, nothing, curve.gain, valid=False, reason=reason
+        )
+
+    if curve.bad or not curve.gain > 0:
+        return failed(f"no gain: {curve.reason or 'not positive'}")
+    try:
+        correlation = _correlation(curve, settings)
+    except ImageError as error:
+        return failed(str(error))
+    # Lag along x first there, rows first here.
+    source = np.pad(symmetrized(correlation).T, 1)
+    if settings.force_zero_sum:
+        centre = side // 2
+        source[centre, centre] -= source.sum()
+    kernel = solve_poisson(source)
+    reason = check_kernel(kernel, settings)
+    return BrighterFatterKernel(
+        curve.amplifier, kernel, curve.gain, valid=not reason, reason=reason
+    )
+
+
+def scaled_correlations(
+    curve: PhotonTransferCurve, settings: KernelSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give what each pair says about the kernel's Laplacian.
+
+    Returns
+    -------
+    correlations, signals
+        Shape (n, n_lags, n_lags), 1/electron, and (n,), electrons: for each pair in
+        use ``q = (F δ − g² C + n) / F²``, F the signal and n the constant part of the
+        variance (read noise), in electrons. Pairs with ``q00 < 0``, whose variance
+        exceeds the signal, are dropped, as are unbalanced ones.
+
+    Notes
+    -----
+    Upstream leaves the read noise in: at 5000 electrons, 50 electrons² are as much as
+    the whole effect.
+    """
+    n = settings.n_lags
+    signals = curve.raw_means_adu * curve.gain
+    chosen = curve.used & (signals > max(settings.min_signal_e, 0.0))
+    signals = signals[chosen]
+    covariances = curve.covariances_adu2[chosen][:, :n, :n] * curve.gain**2
+    q = -covariances
+    q[:, 0, 0] += signals + _constant(curve)
+    tiled = np.array([symmetrized(one) for one in q]).reshape(len(q), -1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        imbalance = np.abs(tiled.sum(axis=1)) / np.abs(tiled).sum(axis=1)
+    good = (q[:, 0, 0] >= 0) & (imbalance <= settings.max_imbalance)
+    return q[good] / signals[good, np.newaxis, np.newaxis] ** 2, signals[good]
+
+
+def mean_correlation(
+    correlations: np.ndarray, signals: np.ndarray, settings: KernelSettings
+) -> np.ndarray:
+    """Average correlations over the pairs, lag by lag.
+
+    Parameters
+    ----------
+    correlations, signals
+        As `scaled_correlations` gives them.
+
+    Raises
+    ------
+    ImageError
+        Raised if no pair is left.
+    """
+    if not len(signals):
+        raise ImageError("no pair's variance stays below its signal")
+    if settings.average is Average.QUADRATIC:
+        if len(signals) < 3:
+            raise ImageError(f"{len(signals)} pairs do not tell a slope")
+        squares = signals**2
+        values = (correlations * squares[:, np.newaxis, np.newaxis]).reshape(
+            len(signals), -1
+        )
+        slopes: np.ndarray = np.polyfit(squares, values, 1, w=1.0 / signals)[0]
+        return slopes.reshape(correlations.shape[1:])
+    flat = correlations.reshape(len(signals), -1)
+    if settings.average is Average.CLIPPED_MEAN:
+        mean = clip_columns(
+            flat, sigma=settings.clip_sigma, n_passes=settings.clip_passes
+        )[0]
+        return mean.reshape(correlations.shape[1:])
+    return _weighted_mean(flat, signals, settings).reshape(correlations.shape[1:])
+
+
+def solve_poisson(source: np.ndarray) -> np.ndarray:
+    """Find the kernel whose Laplacian is the source, zero outside.
+
+    Parameters
+    ----------
+    source
+        Shape (ny, nx).
+
+    Returns
+    -------
+    numpy.ndarray
+        Same shape: K with ``K[y−1, x] + K[y+1, x] + K[y, x−1] + K[y, x+1] − 4 K[y, x]
+        = source``, K being zero beyond the borders. Exact: sines diagonalise the
+        operator. Upstream relaxes towards the same solution (``successiveOverRelax``).
+    """
+    eigenvalues = [
+        2.0 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1)) - 2.0 for n in source.shape
+    ]
+    modes = fft.dstn(source, type=1, norm="ortho")
+    modes /= eigenvalues[0][:, np.newaxis] + eigenvalues[1]
+    solution: np.ndarray = fft.dstn(modes, type=1, norm="ortho")
+    return solution
+
+
+def check_kernel(kernel: np.ndarray, settings: KernelSettings | None = None) -> str:
+    """Say why a kernel is not valid; empty if it is.
+
+    Notes
+    -----
+    As upstream means it: the rim is zero within ``edge_sigma`` standard deviations
+    (about zero) of the 3 px frame; the centre is the minimum and negative; nothing
+    exceeds ``max_fraction`` of the centre. Upstream passes the first tolerance as a
+    relative one around zero, so that numpy's absolute 1e-8 decides.
+    """
+    settings = settings or KernelSettings()
+    side = kernel.shape[0]
+    if kernel.ndim != 2 or kernel.shape != (side, side) or side % 2 == 0:
+        raise ImageError(f"A kernel is square and odd, not {kernel.shape}.")
+    if side < MINIMUM_SIDE:
+        return f"a kernel of {side} pixels is too small to be checked"
+    if not np.isfinite(kernel).all():
+        return "the kernel is not finite"
+    inside = (slice(FRAME, -FRAME), slice(FRAME, -FRAME))
+    frame, rim = np.ones(kernel.shape, bool), np.ones(kernel.shape, bool)
+    frame[inside] = False
+    rim[1:-1, 1:-1] = False
+    centre = kernel[side // 2, side // 2]
+    if not centre < 0 or centre > kernel.min():
+        return "the centre is not the negative minimum"
+    scatter = float(np.sqrt(np.mean(kernel[frame] ** 2)))
+    if (np.abs(kernel[rim]) > settings.edge_sigma * scatter).any():
+        return f"the rim is not zero within {settings.edge_sigma:g} sigma"
+    if kernel.max() > settings.max_fraction * abs(centre):
+        return f"the largest value is more than {settings.max_fraction:g} of the centre"
+    return ""
+
+
+def _correlation(curve: PhotonTransferCurve, settings: KernelSettings) -> np.ndarray:
+    """Give the correlation matrix by the chosen way, lag along x first."""
+    n = settings.n_lags
+    if settings.average is Average.A_MATRIX:
+        if not np.isfinite(curve.a_matrix).all():
+            raise ImageError(
+                f"a {curve.fit_type} fit gives no a matrix; use FULLCOVARIANCE"
+            )
+        return -curve.a_matrix[:n, :n]
+    if settings.average is Average.MODEL:
+        return _sampled(curve, settings)
+    correlations, signals = scaled_correlations(curve, settings)
+    return mean_correlation(correlations, signals, settings)
+
+
+def _sampled(curve: PhotonTransferCurve, settings: KernelSettings) -> np.ndarray:
+    """Correlations of the fitted model at the pair nearest to one signal."""
+    n = settings.n_lags
+    signals = np.where(curve.used, curve.raw_means_adu * curve.gain, np.nan)
+    if not np.isfinite(curve.covariance_models_adu2[curve.used]).all():
+        raise ImageError(
+            f"a {curve.fit_type} fit has no covariance model; use FULLCOVARIANCE"
+        )
+    nearest = int(np.nanargmin(np.abs(signals - settings.sample_signal_e)))
+    model = curve.covariance_models_adu2[nearest][:n, :n] * curve.gain**2
+    q = curve.noise_matrix_e2[:n, :n] - model
+    q[0, 0] += signals[nearest]
+    return q / signals[nearest] ** 2
+
+
+def _constant(curve: PhotonTransferCurve) -> float:
+    """Part of the variance that does not depend on the signal, electrons²."""
+    return curve.noise_e**2 if np.isfinite(curve.noise_e) else 0.0
+
+
+def _weighted_mean(
+    flat: np.ndarray, signals: np.ndarray, settings: KernelSettings
+) -> np.ndarray:
+    """Mean weighted by signal squared, outliers beyond the clip left out."""
+    # The error of C is about F, hence that of q about 1/F: residuals times F are alike.
+    weights = (signals**2)[:, np.newaxis] * np.ones_like(flat)
+    kept = np.ones(flat.shape, dtype=bool)
+    for _ in range(settings.clip_passes):
+        total = np.where(kept, weights, 0.0).sum(axis=0)
+        mean = np.where(kept, flat * weights, 0.0).sum(axis=0) / total
+        residuals = (flat - mean) * signals[:, np.newaxis]
+        scale = 1.4826 * np.median(np.abs(residuals), axis=0)
+        inside = np.abs(residuals) <= settings.clip_sigma * scale
+        kept = np.where(inside.any(axis=0), inside, kept)
+    total = np.where(kept, weights, 0.0).sum(axis=0)
+    return np.where(kept, flat * weights, 0.0).sum(axis=0) / total

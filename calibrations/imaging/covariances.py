@@ -1,0 +1,170 @@
+"""Covariances of neighbouring pixels in the difference of two flats. NumPy in and out.
+
+All sums over pixel pairs are exact: they are convolutions, and convolutions are
+products of Fourier transforms once the image is padded by as many zeros as there are
+lags. Of the inverse transform only the few lags that are wanted are computed, as two
+small matrix products, which makes the two forward transforms all the cost.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+from scipy.stats import norm
+
+from calibrations.imaging.errors import ImageError
+
+__all__ = [
+    "Covariances",
+    "clip_bias_factor",
+    "measure_covariances",
+    "pair_sums",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Covariances:
+    """Covariances of one image by lag: index 0 along x (serial), 1 along y."""
+
+    values: np.ndarray
+    """Shape (n, n), square of the image's unit; NaN where no pixel pair is left."""
+
+    counts: np.ndarray
+    """Shape (n, n): pixel pairs that were averaged; both diagonals together."""
+
+
+def clip_bias_factor(sigma: float) -> float:
+    """By how much clipping a Gaussian at ± ``sigma`` lowers its variance, inverted.
+
+    ``1 / (1 − 2 n φ(n) / (Φ(n) − Φ(−n)))``, as `cp_pipe`'s ``sigmaClipCorrection``.
+    """
+    if not sigma > 0:
+        raise ImageError(f"Clipping at {sigma} sigma leaves nothing.")
+    inside = norm.cdf(sigma) - norm.cdf(-sigma)
+    return float(1.0 / (1.0 - 2.0 * sigma * norm.pdf(sigma) / inside))
+
+
+def measure_covariances(
+    image: np.ndarray, used: np.ndarray, n_lags: int = 10
+) -> Covariances:
+    """Measure the covariances of pixels up to ``n_lags − 1`` apart.
+
+    Parameters
+    ----------
+    image
+        Shape (ny, nx), any unit; values that are not used may be anything.
+    used
+        Same shape, True where a pixel takes part.
+    n_lags
+        Lags along each axis, 0 included.
+
+    Returns
+    -------
+    Covariances
+        ``C[i, j] = <d(x, y) d(x + i, y ± j)> − <d(x, y)> <d(x + i, y ± j)>`` over
+        the pairs of used pixels; the two signs are averaged, weighted by pairs. Not
+        halved and not corrected for clipping.
+
+    Raises
+    ------
+    ImageError
+        Raised for shapes that do not match or an image no larger than the lags.
+
+    Notes
+    -----
+    Astier et al. 2019 (A&A 629, A36), section 3; `cp_pipe`'s ``covFft``. Accuracy is
+    that of float64 sums: subtract a large mean before.
+    """
+    if image.ndim != 2 or image.shape != used.shape:
+        raise ImageError(
+            f"Image and weights must have one shape: {image.shape} and {used.shape}."
+        )
+    if n_lags < 1 or min(image.shape) <= n_lags:
+        raise ImageError(
+            f"An image of shape {image.shape} has no covariances at {n_lags} lags."
+        )
+    weights = used.astype(np.float64)
+    signal = np.where(used, image, 0.0).astype(np.float64)
+    products, counts, left, right = pair_sums(signal, weights, n_lags)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        each = products / counts - (left / counts) * (right / counts)
+    counts = np.rint(counts)
+    usable = counts > 0
+    # Lags along y run from −(n − 1) to n − 1: fold the two signs together.
+    sums, totals = _fold(np.where(usable, each * counts, 0.0)), _fold(counts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Covariances(sums / totals, totals)
+
+
+def pair_sums(
+    signal: np.ndarray, weights: np.ndarray, n_lags: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Sum over all pairs of pixels at each lag.
+
+    Parameters
+    ----------
+    signal
+        Shape (ny, nx), zero where the weight is.
+    weights
+        Same shape, 0 or 1.
+    n_lags
+        Lags along x, 0 included; along y both signs are given.
+
+    Returns
+    -------
+    products, counts, left, right
+        Shape (n_lags, 2 n_lags − 1), lag along y from −(n_lags − 1): sums of
+        ``s s'``, ``w w'``, ``s w'`` and ``w s'``, where the prime is the pixel at the
+        lag.
+    """
+    ny, nx = signal.shape
+    shape = (
+        fft.next_fast_len(ny + n_lags - 1, real=False),
+        fft.next_fast_len(nx + n_lags - 1, real=True),
+    )
+    of_signal = fft.rfft2(signal, s=shape)
+    of_weights = fft.rfft2(weights, s=shape)
+    inverse = _PartialInverse(shape, n_lags)
+    cross = np.conj(of_signal) * of_weights
+    return (
+        inverse.apply(of_signal.real**2 + of_signal.imag**2),
+        inverse.apply(of_weights.real**2 + of_weights.imag**2),
+        inverse.apply(cross),
+        inverse.apply(np.conj(cross)),
+    )
+
+
+class _PartialInverse:
+    """The inverse of a real transform at the few lags that are wanted."""
+
+    def __init__(self, shape: tuple[int, int], n_lags: int) -> None:
+        ny, nx = shape
+        lags_y = np.arange(-(n_lags - 1), n_lags)
+        phase_y = 2j * np.pi / ny * np.outer(lags_y, np.arange(ny))
+        self._y = np.exp(phase_y) / ny
+        n_half = nx // 2 + 1
+        phase_x = 2j * np.pi / nx * np.outer(np.arange(n_half), np.arange(n_lags))
+        # Half of the spectrum stands for both halves, but for its ends.
+        twice = np.full(n_half, 2.0)
+        twice[0] = 1.0
+        if nx % 2 == 0:
+            twice[-1] = 1.0
+        self._x = np.exp(phase_x) * (twice / nx)[:, np.newaxis]
+
+    def apply(self, spectrum: np.ndarray) -> np.ndarray:
+        """Give the correlation, shape (lags in x, lags in y)."""
+        if np.iscomplexobj(spectrum):
+            along_y = self._y @ spectrum
+        else:
+            along_y = self._y.real @ spectrum + 1j * (self._y.imag @ spectrum)
+        correlation: np.ndarray = (along_y @ self._x).real.T
+        return correlation
+
+
+def _fold(sums: np.ndarray) -> np.ndarray:
+    """Add lags of both signs along y; lag (0, j) and (i, 0) have one of them."""
+    n_lags = sums.shape[0]
+    positive = sums[:, n_lags - 1 :].copy()
+    negative = sums[:, n_lags - 1 :: -1]
+    positive[1:, 1:] += negative[1:, 1:]
+    return positive
