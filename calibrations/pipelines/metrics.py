@@ -6,20 +6,16 @@ whatever it measures.
 """
 
 import json
-import math
 from collections import UserDict
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import numpy as np
 from astropy.table import Table
 
-__all__ = [
-    "CORE_TOOLS",
-    "CoreTool",
-    "Measurement",
-    "MetricMeasurementBundle",
-    "core_metrics",
-]
+from calibrations.pipelines.core_tools import PlaneTool
+
+__all__ = ["Measurement", "MetricMeasurementBundle", "core_metrics", "numbers"]
 
 
 class Measurement(TypedDict):
@@ -28,16 +24,6 @@ class Measurement(TypedDict):
     metric: str
     value: float | None
     unit: str
-
-
-class CoreTool(TypedDict):
-    """What a tool looks at."""
-
-    column: str
-    """Of the results table."""
-
-    unit: str
-    label: str
 
 
 class MetricMeasurementBundle(UserDict[str, list[Measurement]]):
@@ -72,90 +58,29 @@ class MetricMeasurementBundle(UserDict[str, list[Measurement]]):
         return bundle
 
 
-def _noise_tools(stage: str) -> dict[str, CoreTool]:
-    """Tools that biases and darks have in common."""
-    name, column = stage.lower(), stage.upper()
-    return {
-        f"{name}ReadNoisePerAmp": {
-            "column": f"{column}_READ_NOISE_ADU",
-            "unit": "adu",
-            "label": "noise in the serial overscan",
-        },
-        f"{name}MeanPerAmp": {
-            "column": f"{column}_MEAN",
-            "unit": "electron",
-            "label": "mean of the residual",
-        },
-        f"{name}NoisePerAmp": {
-            "column": f"{column}_NOISE",
-            "unit": "electron",
-            "label": "noise of the residual",
-        },
-        f"{name}CrNoisePerAmp": {
-            "column": f"{column}_CR_NOISE",
-            "unit": "electron",
-            "label": "noise without cosmic rays",
-        },
-    }
+def core_metrics(
+    tools: Mapping[str, PlaneTool], results: Table
+) -> MetricMeasurementBundle:
+    """Take the median of each tool's column over every amplifier of every exposure.
 
-
-CORE_TOOLS: dict[str, dict[str, CoreTool]] = {
-    "Bias": {
-        **_noise_tools("Bias"),
-        "biasCornerMeanPerAmp": {
-            "column": "BIAS_AMP_CORNER",
-            "unit": "electron",
-            "label": "mean at the readout corner",
-        },
-    },
-    "Dark": {
-        **_noise_tools("Dark"),
-        "darkMedianPerAmp": {
-            "column": "DARK_DARK_DIST_50.0_PCT",
-            "unit": "electron/s",
-            "label": "median of the combined dark",
-        },
-        "dark95pPerAmp": {
-            "column": "DARK_DARK_DIST_95.0_PCT",
-            "unit": "electron/s",
-            "label": "95th percentile of the combined dark",
-        },
-    },
-    "Flat": {
-        "flatMeanPerAmp": {
-            "column": "FLAT_MEAN",
-            "unit": "electron",
-            "label": "mean of the flattened frame",
-        },
-        "flatNoisePerAmp": {
-            "column": "FLAT_NOISE",
-            "unit": "electron",
-            "label": "noise of the flattened frame",
-        },
-        "flatMedianPerAmp": {
-            "column": "FLAT_FLAT_DIST_50.0_PCT",
-            "unit": "",
-            "label": "median of the combined flat",
-        },
-    },
-}
-"""By stage and tool; names of biases and darks are those of analysis_tools."""
-
-
-def core_metrics(stage: str, results: Table) -> MetricMeasurementBundle:
-    """Take the median of each tool's column over every amplifier of every exposure."""
+    A column that the table lacks, or that has no number, gives a metric without value.
+    """
     bundle = MetricMeasurementBundle()
-    for tool, what in CORE_TOOLS[stage].items():
-        values: np.ndarray = np.ma.filled(
-            np.ma.asarray(results[what["column"]], float), np.nan
-        )
+    for tool, what in tools.items():
+        values = numbers(results, what.column)
         finite = values[np.isfinite(values)]
-        value = float(np.median(finite)) if finite.size else math.nan
         bundle[tool] = [
             {
                 "metric": f"{tool}_median",
-                "value": value if math.isfinite(value) else None,
-                "unit": what["unit"],
+                "value": float(np.median(finite)) if finite.size else None,
+                "unit": what.unit,
             }
         ]
     return bundle
+
+
+def numbers(results: Table, column: str) -> np.ndarray:
+    """Give a column as float64, NaN where it is masked or absent altogether."""
+    if column not in results.colnames:
+        return np.full(len(results), np.nan)
+    return np.ma.filled(np.ma.asarray(results[column], float), np.nan)

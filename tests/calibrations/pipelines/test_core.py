@@ -6,12 +6,11 @@ from astropy.table import MaskedColumn, Table
 
 from calibrations.domain.cameras import camera
 from calibrations.pipelines.core import amplifier_medians
+from calibrations.pipelines.core_tools import ANALYSES
 from calibrations.pipelines.focal_plane import plot_focal_plane
-from calibrations.pipelines.metrics import (
-    CORE_TOOLS,
-    MetricMeasurementBundle,
-    core_metrics,
-)
+from calibrations.pipelines.metrics import MetricMeasurementBundle, core_metrics
+
+FLAT_TOOLS = ANALYSES["cpFlatCore"].planes
 
 
 def make_results():
@@ -21,17 +20,17 @@ def make_results():
             "detector": [0, 0, 0, 0, 0],
             "amplifier": ["C10", "C11", "C10", "C11", ""],
             **{
-                tool["column"]: MaskedColumn(
+                tool.column: MaskedColumn(
                     [1.0, 5.0, 3.0, math.nan, 99.0], mask=[0, 0, 0, 0, 1]
                 )
-                for tool in CORE_TOOLS["Flat"].values()
+                for tool in FLAT_TOOLS.values()
             },
         }
     )
 
 
 def test_a_metric_is_the_median_of_what_was_measured():
-    bundle = core_metrics("Flat", make_results())
+    bundle = core_metrics(FLAT_TOOLS, make_results())
     assert bundle["flatNoisePerAmp"] == [
         {"metric": "flatNoisePerAmp_median", "value": 3.0, "unit": "electron"}
     ]
@@ -41,12 +40,12 @@ def test_a_metric_is_the_median_of_what_was_measured():
 def test_what_was_never_measured_has_no_value():
     results = make_results()
     results["FLAT_NOISE"] = np.nan
-    bundle = core_metrics("Flat", results)
+    bundle = core_metrics(FLAT_TOOLS, results)
     assert bundle["flatNoisePerAmp"][0]["value"] is None
 
 
 def test_a_bundle_survives_its_file():
-    bundle = core_metrics("Flat", make_results())
+    bundle = core_metrics(FLAT_TOOLS, make_results())
     bundle.dataset_identifier = "DM-1"
     again = MetricMeasurementBundle.model_validate_json(bundle.json())
     assert again == bundle
@@ -54,7 +53,7 @@ def test_a_bundle_survives_its_file():
 
 
 def test_plots_show_the_median_of_each_amplifier():
-    medians = amplifier_medians(make_results(), CORE_TOOLS["Flat"]["flatNoisePerAmp"])
+    medians = amplifier_medians(make_results(), FLAT_TOOLS["flatNoisePerAmp"])
     assert medians == {(0, "C10"): 2.0, (0, "C11"): 5.0}
 
 
