@@ -226,16 +226,16 @@ class PhotonTransferCurve:
         side = [one.a_matrix.shape[0] for one in curves]
         table["COV_MATRIX_SIDE"] = np.array(side, np.int64)
         for name, (attribute, unit) in ARRAYS.items():
-            values = [np.ravel(getattr(one, attribute)) for one in curves]
-            table[name] = Column(np.stack(values), unit=unit)
+            vectors = [np.ravel(getattr(one, attribute)) for one in curves]
+            table[name] = Column(np.stack(vectors), unit=unit)
         for name, attribute in (
             ("FINAL_MEANS", "raw_means_adu"),
             ("FINAL_VARS", "raw_variances_adu2"),
             ("FINAL_MODEL_VARS", "model_variances_adu2"),
         ):
-            values = [np.where(c.used, getattr(c, attribute), np.nan) for c in curves]
+            vectors = [np.where(c.used, getattr(c, attribute), np.nan) for c in curves]
             table[name] = Column(
-                np.stack(values), unit="adu" if name == "FINAL_MEANS" else "adu2"
+                np.stack(vectors), unit="adu" if name == "FINAL_MEANS" else "adu2"
             )
         table["PAIR_FLAGS"] = [json.dumps(list(one.pair_flags)) for one in curves]
         table["BAD"] = np.array([one.bad for one in curves], bool)
