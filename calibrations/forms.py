@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth import get_user_model
 
+from calibrations.domain.graph import Specification
 from calibrations.models import (
     ConstructionStage,
     Selection,
@@ -129,16 +130,16 @@ class SelectForm(forms.Form):
     )
     where = forms.CharField(label="Which exposures", widget=_code())
 
-    def __init__(
-        self, *args: Any, calib_type: str, is_per_filter: bool, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, specification: Specification, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not is_per_filter:
+        if not specification.is_per_filter:
             del self.fields["physical_filter"]
-        self.fields["where"].widget.attrs["placeholder"] = (
-            f"exposure.observation_type='{calib_type}' AND "
-            "exposure.day_obs=20241109 AND exposure.seq_num IN (1..15)"
-        )
+        parts = [f"exposure.observation_type='{specification.observation_type}'"]
+        if specification.observation_reasons:
+            reason = specification.observation_reasons[0]
+            parts.append(f"exposure.observation_reason='{reason}'")
+        parts += ["exposure.day_obs=20241109", "exposure.seq_num IN (1..15)"]
+        self.fields["where"].widget.attrs["placeholder"] = " AND ".join(parts)
         self.fields["where"].help_text = (
             "A Butler expression on exposure, detector and physical_filter: "
             "comparisons with AND, OR, NOT, IN (…) and ranges like 1..15. Nothing runs "
@@ -179,12 +180,13 @@ class CertifyForm(forms.Form):
     begin_tai = forms.CharField(
         label="Valid from (TAI)",
         help_text="ISO-8601, in TAI; by default the beginning of the night of its "
-        "first exposure.",
+        "earliest exposure that it holds for.",
         widget=forms.TextInput(attrs={"class": "code"}),
     )
     end_tai = forms.CharField(
         label="Valid until (TAI)",
         required=False,
-        help_text="Empty: open end. An end date is for historical sets.",
+        help_text="Empty: open end. An end is suggested only where a test on a later "
+        "exposure is beyond its limit.",
         widget=forms.TextInput(attrs={"class": "code"}),
     )

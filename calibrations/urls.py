@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from calibrations.views import steps, tickets
+from calibrations.views import orders, steps, tickets
 
 urlpatterns = [
     path("", tickets.constructions, name="constructions"),
     path("new/", tickets.open_new, name="construction-new"),
+    path("orders/", orders.orders, name="construction-orders"),
+    path("orders/<str:instrument>/", orders.choose, name="construction-order"),
     path("<str:key>/", tickets.ticket, name="construction-ticket"),
     path("<str:key>/live/", tickets.ticket_live, name="construction-live"),
     path("<str:key>/commands/", tickets.commands, name="construction-commands"),

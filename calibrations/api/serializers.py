@@ -64,6 +64,7 @@ class TicketSerializer(serializers.ModelSerializer[ConstructionTicket]):
             "key",
             "instrument",
             "repository",
+            "graph",
             "tag",
             "reason",
             "owner",
@@ -189,6 +190,7 @@ class GenerationSerializer(StepSerializer):
             "band",
             "units",
             "selection",
+            "precursors",
             *RUN_FIELDS,
         )
 

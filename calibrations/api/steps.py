@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from calibrations import tasks
+from calibrations.api.plans import ConsequenceSerializer, SuggestionSerializer
 from calibrations.api.serializers import (
     CertificationRequestSerializer,
     CertificationSerializer,
@@ -34,10 +35,12 @@ from calibrations.models import (
     Verification,
 )
 from calibrations.services.certification import request_certification
+from calibrations.services.consequences import consequences_of
 from calibrations.services.generation import request_generation
 from calibrations.services.removal import request_removal
 from calibrations.services.retraction import request_retraction
 from calibrations.services.selections import override_problems
+from calibrations.services.validity import suggest_validity
 from calibrations.services.verification import request_verification
 from taxicab.core.services.permissions import readable_instruments
 from taxicab.errors import NotFoundError
@@ -177,6 +180,19 @@ class GenerationViewSet(ReadOnlyModelViewSet[Generation]):
             **read(CertificationRequestSerializer, request),
         )
         return Response(CertificationSerializer(certification).data, status=202)
+
+    @extend_schema(responses=SuggestionSerializer)
+    @action(detail=True)
+    def validity(self, request: Request, pk: str) -> Response:
+        """Suggest its validity range from its tests, with the exposure that ends it."""
+        return Response(SuggestionSerializer(suggest_validity(self.get_object())).data)
+
+    @extend_schema(responses=ConsequenceSerializer(many=True), filters=False)
+    @action(detail=True, pagination_class=None)
+    def consequences(self, request: Request, pk: str) -> Response:
+        """List what would rest on an older one if it were certified now."""
+        found = consequences_of(self.get_object())
+        return Response(ConsequenceSerializer(found, many=True).data)
 
     @extend_schema(request=WhySerializer, responses={202: JobSerializer})
     @action(detail=True, methods=["post"])

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from calibrations import tasks
+from calibrations.api.plans import ConsequenceSerializer, PlanSerializer
 from calibrations.api.serializers import (
     ChecklistLineSerializer,
     CodeChangesSerializer,
@@ -27,6 +28,8 @@ from calibrations.api.serializers import (
 from calibrations.models import ConstructionStage, ConstructionTicket
 from calibrations.services import construction, record
 from calibrations.services.checklist import checklist
+from calibrations.services.consequences import ticket_consequences
+from calibrations.services.overview import graph_view
 from calibrations.services.selections import request_selection
 from taxicab.core.services.permissions import readable_instruments
 from taxicab.errors import NotFoundError
@@ -138,6 +141,19 @@ class TicketViewSet(ReadOnlyModelViewSet[ConstructionTicket]):
         """Give the checklist of DMTN-222 §3.7, ticked by what happened."""
         lines = checklist(self.get_object())
         return Response(ChecklistLineSerializer(lines, many=True).data)
+
+    @extend_schema(responses=PlanSerializer)
+    @action(detail=True)
+    def plan(self, request: Request, key: str) -> Response:
+        """Give the order of construction, where each type stands, and what is next."""
+        return Response(PlanSerializer(graph_view(self.get_object())).data)
+
+    @extend_schema(responses=ConsequenceSerializer(many=True), filters=False)
+    @action(detail=True, pagination_class=None)
+    def consequences(self, request: Request, key: str) -> Response:
+        """List what rests on an older calibration than there is now."""
+        found = ticket_consequences(self.get_object())
+        return Response(ConsequenceSerializer(found, many=True).data)
 
     @extend_schema(responses=CommandsSerializer(many=True), filters=False)
     @action(detail=True, pagination_class=None)

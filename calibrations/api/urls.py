@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from calibrations.api.plans import OrderViewSet
 from calibrations.api.steps import (
     CertificationViewSet,
     GenerationViewSet,
@@ -14,6 +15,7 @@ from calibrations.api.tickets import TicketViewSet
 
 router = SimpleRouter()
 router.register("construction-tickets", TicketViewSet, basename="api-construction")
+router.register("construction-orders", OrderViewSet, basename="api-orders")
 router.register("selections", SelectionViewSet, basename="api-selection")
 router.register("generations", GenerationViewSet, basename="api-generation")
 router.register("verifications", VerificationViewSet, basename="api-verification")

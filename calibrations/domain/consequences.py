@@ -46,14 +46,19 @@ class Consequence:
     @property
     def sentence(self) -> str:
         """What happened, in words."""
+        built, newer = _tail(self.built.collection), _tail(self.newer.collection)
         if self.through is not None:
             return (
-                f"{self.built.collection} was made with {self.through.collection}, "
-                f"which rests on an older {self.newer.label} than "
-                f"{self.newer.collection}."
+                f"{built} was made with {_tail(self.through.collection)}, which rests "
+                f"on an older {self.newer.label} than {newer}."
             )
-        before = f"{self.older}, not " if self.older else "an older one than "
-        return f"{self.built.collection} was made with {before}{self.newer.collection}."
+        before = f"{_tail(self.older)}, not " if self.older else "an older one than "
+        return f"{built} was made with {before}{newer}."
+
+
+def _tail(collection: str) -> str:
+    """Name a collection without what all of a ticket begin with."""
+    return collection.rsplit("/", 1)[-1]
 
 
 def find_consequences(graph: Graph, certified: Iterable[Built]) -> list[Consequence]:
@@ -122,6 +127,11 @@ def _outdates(
         return False
     if new.certified_at <= one.made_at or not new.valid.overlaps(one.valid):
         return False
+    if any(
+        old.collection == new.collection and old.certified_at <= one.made_at
+        for old in everything
+    ):
+        return False  # the same was there: it is certified for another range only
     if new.held.key in one.rests_on:
         return one.rests_on[new.held.key] != new.collection
     if new.held.type in uses:

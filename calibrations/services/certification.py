@@ -6,10 +6,10 @@ from django.contrib.auth.models import User
 from calibrations.butler.client import ButlerGateway
 from calibrations.domain.graph import specification
 from calibrations.domain.names import certified_name
-from calibrations.domain.selections import night_begin_tai
 from calibrations.domain.validity import ValidityRange, parse_tai
 from calibrations.models import Certification, Generation, StepStatus
 from calibrations.services.chains import chain_of, superseded
+from calibrations.services.consequences import consequences_of
 from calibrations.services.removal import check_not_being_removed
 from calibrations.services.repositories import check_builds, open_gateway
 from calibrations.services.steps import (
@@ -21,12 +21,12 @@ from calibrations.services.steps import (
     subject_of,
 )
 from taxicab.core.roles import Action
-from taxicab.core.services.audit import move
+from taxicab.core.services.audit import move, record
 from taxicab.core.services.jobs import JobRecorder, enqueue_job
 from taxicab.core.services.permissions import check_may
 from taxicab.errors import ConflictError
 
-__all__ = ["certify_generation", "request_certification", "suggest_begin_tai"]
+__all__ = ["certify_generation", "request_certification"]
 
 
 def request_certification(
@@ -85,6 +85,7 @@ def request_certification(
         else:
             _repeat(same, wanted, by)
         _enqueue(same, by, task)
+        _record_consequences(same, wanted, by)
         return same
 
     return claim_name(attempt)
@@ -122,12 +123,6 @@ def certify_generation(recorder: JobRecorder) -> None:
         f"{n_datasets} datasets are valid {holds}; {chain_of(ticket)} holds "
         f"{', '.join(kept)}."
     )
-
-
-def suggest_begin_tai(generation: Generation) -> str:
-    """Suggest where validity begins: at the start of the first input night."""
-    nights = [int(exposure["day_obs"]) for exposure in generation.selection.exposures]
-    return night_begin_tai(min(nights))
 
 
 def _leave_out_superseded(
@@ -180,6 +175,22 @@ def _check_overlap(
             f"{generation} is certified {names} already, which overlaps with "
             f"{wanted}: choose a range that does not.",
             conflicts=[{"begin": one.begin, "end": one.end} for one in clashing],
+        )
+
+
+def _record_consequences(
+    certification: Certification, wanted: ValidityRange, by: User
+) -> None:
+    """Write down what will rest on an older one: who certifies was told so."""
+    found = consequences_of(certification.generation, wanted)
+    if found:
+        record(
+            by=by,
+            subject=subject_of(certification.ticket),
+            action=f"{certification.generation.label} certified anew: to be rebuilt",
+            after=", ".join(one.built.label for one in found)[:255],
+            why=" ".join(one.sentence for one in found),
+            collections=[one.built.collection for one in found],
         )
 
 

@@ -4,11 +4,12 @@ The Butler owns the chain; a request reads this record, because it must not reac
 a repository, and a job reads the Butler before it changes anything.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from calibrations.butler.client import ButlerSettings
 from calibrations.domain.graph import find_graph, specification
-from calibrations.domain.names import ticket_chain
+from calibrations.domain.names import curated_name, ticket_chain
 from calibrations.models import Certification, ConstructionTicket, StepStatus
 from calibrations.services.repositories import butler_settings
 
@@ -58,11 +59,21 @@ def superseded(certifications: list[Certification]) -> set[str]:
     }
 
 
-def step_inputs(ticket: ConstructionTicket, calib_type: str) -> StepInputs:
+def step_inputs(
+    ticket: ConstructionTicket,
+    calib_type: str,
+    found: Mapping[str, Sequence[str]] | None = None,
+) -> StepInputs:
     """Give where a step looks for raw data and for the calibrations it needs.
 
     The ticket's chain counts only where it holds a type that is needed: a bias is the
     same attempt before and after another type is certified.
+
+    Parameters
+    ----------
+    found
+        What the Butler had of the types needed when the exposures were chosen: curated
+        calibrations of the ticket are in its chain as well.
     """
     settings = butler_settings(
         ticket.repository, instrument=ticket.instrument_id, graph=ticket.graph
@@ -74,7 +85,9 @@ def step_inputs(ticket: ConstructionTicket, calib_type: str) -> StepInputs:
         for one in certified(ticket)
         if one.generation.calib_type in needed
     ]
-    chain = [chain_of(ticket)] if held else []
+    curated = curated_name(ticket.instrument_id, ticket.key)
+    is_curated = any(curated in names for names in (found or {}).values())
+    chain = [chain_of(ticket)] if held or is_curated else []
     return StepInputs(
         collections=[*chain, settings.raw_collection, settings.default_chain],
         held=list(dict.fromkeys(held)),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from calibrations.domain.graph import specification
 from calibrations.models import ConstructionTicket, StepStatus
 
 __all__ = ["ChecklistLine", "checklist"]
@@ -71,6 +72,8 @@ def _verified(ticket: ConstructionTicket) -> ChecklistLine:
     done = ticket.generations.succeeded().filter(iteration=ticket.iteration)
     verified, waiting = [], []
     for generation in done.order_by("pk"):
+        if not specification(generation.calib_type).is_verified:
+            continue  # there are no tests of what only serves to make others
         runs = generation.verifications.filter(status=DONE)
         extended = [run for run in runs if run.selections.exists()]
         if extended:

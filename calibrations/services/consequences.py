@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from calibrations.domain.consequences import Built, Consequence, find_consequences
 from calibrations.domain.graph import Held, find_graph, specification
+from calibrations.domain.names import certified_name
 from calibrations.domain.validity import ValidityRange
 from calibrations.models import (
     Certification,
@@ -40,7 +41,14 @@ def consequences_of(
     ticket = generation.ticket
     candidate = _built(
         generation,
-        collection=f"{generation.label}.{generation.rerun}",
+        collection=certified_name(
+            ticket.instrument_id,
+            ticket.key,
+            ticket.tag,
+            generation.calib_type,
+            generation.rerun,
+            generation.band or None,
+        ),
         certified_at=timezone.now(),
         valid=valid or ValidityRange(None, None),
     )

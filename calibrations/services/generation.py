@@ -147,7 +147,7 @@ def _facts(
     precursors: dict[str, str],
 ) -> dict[str, Any]:
     """Collect what the attempt is made from, and its fingerprint."""
-    inputs = step_inputs(ticket, selection.calib_type)
+    inputs = step_inputs(ticket, selection.calib_type, selection.precursors)
     return {
         "input_collections": inputs.collections,
         "configuration": configuration,

@@ -7,7 +7,7 @@ from typing import Any
 from calibrations.butler.client import ButlerGateway, ButlerSettings
 from calibrations.services.repositories import butler_settings, expand_location
 from taxicab.core.models import Repository
-from taxicab.errors import ConflictError, NotFoundError
+from taxicab.errors import ConflictError, InputError, NotFoundError
 
 __all__ = ["find_gateway", "find_repository"]
 
@@ -23,7 +23,13 @@ def find_repository(name: str) -> Repository | None:
     return found[0] if found else None
 
 
-def find_gateway(name: str, *, instrument: str = "", **options: Any) -> ButlerGateway:
+def find_gateway(
+    name: str,
+    *,
+    instrument: str = "",
+    needs_instrument: bool = False,
+    **options: Any,
+) -> ButlerGateway:
     """Open a repository of the portal by its name, or a Butler by its root.
 
     Parameters
@@ -32,6 +38,8 @@ def find_gateway(name: str, *, instrument: str = "", **options: Any) -> ButlerGa
         Such as ``/repo/main``, ``USDF /repo/main``, or a folder with ``butler.yaml``.
     instrument
         Camera to work for; raw files say theirs themselves.
+    needs_instrument
+        Refuse where it is not clear for which camera to work.
     options
         Passed on to `ButlerGateway`.
 
@@ -39,6 +47,8 @@ def find_gateway(name: str, *, instrument: str = "", **options: Any) -> ButlerGa
     ------
     NotFoundError
         If neither the portal nor this machine knows it.
+    InputError
+        If the camera must be named.
     """
     repository = find_repository(name)
     if repository is None:
@@ -49,6 +59,8 @@ def find_gateway(name: str, *, instrument: str = "", **options: Any) -> ButlerGa
                 f"{name} is neither a repository of the portal nor a folder here. The "
                 f"portal has {known or 'none'}."
             )
+        if needs_instrument and not instrument:
+            raise InputError(f"Say for which camera of {name}: --instrument.")
         settings = ButlerSettings(
             root=name if "://" in name else str(root),
             instrument=instrument or "{instrument}",
@@ -56,8 +68,9 @@ def find_gateway(name: str, *, instrument: str = "", **options: Any) -> ButlerGa
         return ButlerGateway(settings, **options)
     if not repository.is_connected:
         raise ConflictError(f"{repository} is not connected: it has no location.")
-    first = repository.instruments.order_by("pk").first()
-    camera = instrument or (first.name if first is not None else "{instrument}")
-    settings = butler_settings(repository, instrument=camera)
+    if not (instrument or needs_instrument):
+        first = repository.instruments.order_by("pk").first()
+        instrument = first.name if first is not None else "{instrument}"
+    settings = butler_settings(repository, instrument=instrument)
     root = expand_location(repository.location)
     return ButlerGateway(replace(settings, root=str(root)), **options)

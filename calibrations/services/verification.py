@@ -158,7 +158,8 @@ def _pipelines(generation: Generation) -> list[str]:
 def _facts(generation: Generation, selections: Sequence[Selection]) -> dict[str, Any]:
     """Collect what the verification is made from, and its fingerprint."""
     ticket = generation.ticket
-    inputs = step_inputs(ticket, generation.calib_type)
+    found = generation.selection.precursors
+    inputs = step_inputs(ticket, generation.calib_type, found)
     addresses = [inputs.settings.pipelines.get(p, "") for p in _pipelines(generation)]
     # First, so that the calibrations to be verified are the ones that are found.
     collections = [generation.collection, *inputs.collections]

@@ -12,16 +12,16 @@ from django.views.decorators.http import (
 )
 
 from calibrations import tasks
+from calibrations.domain.graph import find_graph
 from calibrations.forms import CertifyForm, SelectForm, VerifyForm
 from calibrations.models import ConstructionTicket, Generation, Selection
 from calibrations.services import overview
-from calibrations.services.certification import (
-    request_certification,
-    suggest_begin_tai,
-)
+from calibrations.services.certification import request_certification
+from calibrations.services.consequences import consequences_of
 from calibrations.services.generation import request_generation
 from calibrations.services.removal import request_removal
 from calibrations.services.selections import override_problems, request_selection
+from calibrations.services.validity import suggest_validity
 from calibrations.services.verification import request_verification
 from calibrations.views.tickets import find_ticket
 from taxicab.core.models import Job
@@ -38,8 +38,7 @@ def step(request: HttpRequest, key: str, calib_type: str) -> HttpResponse:
     node = _find_node(ticket, calib_type)
     form = SelectForm(
         posted(request),
-        calib_type=calib_type,
-        is_per_filter=node.specification.is_per_filter,
+        specification=node.specification,
     )
     context = _step_context(request, ticket, node, form)
     sheet = Sheet(
@@ -158,8 +157,10 @@ def certify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     ticket = find_ticket(request, key)
     generation = _find_generation(ticket, pk)
     check_may(request.user, Action.CERTIFY, ticket.instrument)
-    initial = {"begin_tai": suggest_begin_tai(generation)}
+    suggestion = suggest_validity(generation)
+    initial = {"begin_tai": suggestion.begin_tai, "end_tai": suggestion.end_tai}
     form = CertifyForm(posted(request), initial=initial)
+    behind = consequences_of(generation)
     sheet = Sheet(
         title=f"Certify {generation.label} {generation.rerun}?",
         submit="Certify",
@@ -171,8 +172,11 @@ def certify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
             f"It joins the chain {ticket.instrument_id}/calib/{ticket.key}; "
             "what comes after it in the graph is generated with it.",
             "A range that overlaps another of this collection is refused.",
+            *(f"To be rebuilt after it: {one.sentence}" for one in behind),
         ),
+        template="calibrations/certify.html",
     )
+    extra = {"suggestion": suggestion, "generation": generation, "ticket": ticket}
 
     def act(asked: dict) -> str:
         made = request_certification(
@@ -180,7 +184,7 @@ def certify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
         )
         return f"{made.collection} waits for a worker."
 
-    return answer_sheet(request, sheet, form, act)
+    return answer_sheet(request, sheet, form, act, extra=extra)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -216,8 +220,10 @@ def remove(request: HttpRequest, key: str, pk: int) -> HttpResponse:
 def _find_node(ticket: ConstructionTicket, calib_type: str) -> overview.TypeNode:
     node = overview.find_node(ticket, calib_type)
     if node is None:
-        known = ", ".join(n.type for n in overview.type_nodes(ticket))
-        raise NotFoundError(f"There is no type {calib_type!r}; there are {known}.")
+        known = ", ".join(find_graph(ticket.graph).types)
+        raise NotFoundError(
+            f"{ticket.key} has no type {calib_type!r}; its order has {known}."
+        )
     return node
 
 
@@ -245,9 +251,11 @@ def _step_context(
         "selection", "created_by"
     )
     jobs = Job.objects.about("construction", ticket.key)
+    view = overview.graph_view(ticket)
     return {
         "ticket": ticket,
-        "nodes": overview.type_nodes(ticket),
+        "view": view,
+        "needed_by": [one for one in view.nodes if node.type in one.needs],
         "node": node,
         "form": form,
         "selections": ticket.selections.filter(calib_type=node.type).select_related(

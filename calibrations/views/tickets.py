@@ -79,7 +79,7 @@ def open_new(request: HttpRequest) -> HttpResponse:
 
     def act(asked: dict) -> str:
         ticket = construction.open_ticket(owner=request.user, **asked)
-        return f"{ticket.key} is open: choose the exposures for the bias."
+        return f"{ticket.key} is open: choose exposures for what can be built now."
 
     return answer_sheet(request, sheet, form, act)
 
@@ -240,7 +240,7 @@ def ticket_context(request: HttpRequest, found: ConstructionTicket) -> dict:
     jobs = Job.objects.about("construction", found.key)
     return {
         "ticket": found,
-        "nodes": overview.type_nodes(found),
+        "view": overview.graph_view(found),
         "lines": checklist(found),
         "jobs": jobs.listed()[:8],
         "reports": found.reports.defer("summary").annotate(

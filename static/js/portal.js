@@ -44,6 +44,24 @@
   });
   document.addEventListener("htmx:afterSwap", (event) => dress(event.detail.elt.parentElement || document));
 
+  // A type that is pointed at or focused lights what it needs, and the lines to it.
+  function light(node) {
+    all(".plane .lit").forEach((element) => element.classList.remove("lit"));
+    if (!node) return;
+    const plane = node.closest(".plane");
+    const waiting = [node.dataset.type];
+    for (let type = waiting.pop(); type; type = waiting.pop()) {
+      all("path", plane).filter((line) => line.dataset.to === type).forEach((line) => {
+        line.classList.add("lit");
+        one(`[data-type="${CSS.escape(line.dataset.from)}"]`, plane)?.classList.add("lit");
+        waiting.push(line.dataset.from);
+      });
+    }
+  }
+  for (const kind of ["mouseover", "focusin"]) {
+    document.addEventListener(kind, (event) => light(event.target.closest?.("a.node[data-type]")));
+  }
+
   // `g` then a letter goes to a page; j and k move in the first list; Enter opens.
   let awaiting = 0;
   let row = -1;

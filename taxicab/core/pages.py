@@ -67,7 +67,8 @@ class Sheet:
     consequences: Sequence[str] = ()
     """What will happen, a sentence each; they make the page a confirmation."""
     is_harmful: bool = False
-    template: str = "sheet.html"
+    template: str = ""
+    """Where the page shows more; by default a plain form, or a confirmation."""
 
 
 def answer_sheet(
@@ -100,9 +101,9 @@ def answer_sheet(
         else:
             messages.success(request, said)
             return redirect(sheet.back)
-    template = "confirm.html" if sheet.consequences else sheet.template
+    plain = "confirm.html" if sheet.consequences else "sheet.html"
     context = {**(extra or {}), **vars(sheet), "form": form}
-    return render(request, template, context, status=status)
+    return render(request, sheet.template or plain, context, status=status)
 
 
 def signed_in(request: HttpRequest) -> User:

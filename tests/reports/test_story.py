@@ -24,8 +24,10 @@ def build(report):
     return report
 
 
-def test_a_set_is_reported(build_place, scientist, observer, instrument):
+def test_a_set_is_reported(build_place, scientist, observer, instrument, tmp_path):
     ticket = make.make_ticket(scientist, instrument)
+    detectors = ("R22_S00", "R22_S01")
+    make.curate_defects(ticket, tmp_path / "curated", detectors)
     chosen = make.choose(ticket, "bias", scientist)
     later = make.choose(ticket, "bias", scientist, night=make.SECOND_NIGHT)
     bias = make.generate(ticket, chosen, scientist)
@@ -84,7 +86,7 @@ def test_a_set_is_reported(build_place, scientist, observer, instrument):
     packages = {v["package"] for v in summary["versions"]}
     assert any("daf" in package for package in packages), packages
     assert {c["type"] for c in summary["collections"]} >= {"RUN", "CALIBRATION"}
-    (valid,) = summary["validity"]
+    (valid,) = (one for one in summary["validity"] if one["type"] == "bias")
     assert (valid["begin_tai"], valid["end_tai"]) == (make.BEGIN, "")
     assert valid["run"] == bias.collection
     assert valid["detectors"] == [0, 1]

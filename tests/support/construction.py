@@ -5,12 +5,14 @@ from calibrations.models import SelectionPurpose, StepStatus, Verification
 from calibrations.services.certification import request_certification
 from calibrations.services.construction import open_ticket
 from calibrations.services.generation import request_generation
+from calibrations.services.repositories import open_gateway
 from calibrations.services.selections import override_problems, request_selection
 from calibrations.services.verification import request_verification
 from taxicab.core.models import Repository
+from tests.support.curated import write_defects
 
 BEGIN = "2026-11-09T12:00:00"
-FILTERS = {"flat": "r_03"}
+FILTERS = dict.fromkeys(("flat", "flat_for_defects", "flatBootstrap", "fringe"), "r_03")
 FIRST_NIGHT, SECOND_NIGHT = 20261109, 20261116
 
 
@@ -25,6 +27,18 @@ def connect_build_place(folder):
 def make_ticket(owner, instrument, key="DM-47447", **changes):
     values = {"tag": "gainFixup", "reason": "New gains."} | changes
     return open_ticket(key=key, instrument=instrument, owner=owner, **values)
+
+
+def curate_defects(ticket, folder, detectors=("R22_S11",)):
+    """Put defects that the observatory keeps in files into the ticket's chain.
+
+    The order of figure 2 makes no dark or flat without defects: with these, a test
+    need not find any.
+    """
+    for detector in detectors:
+        write_defects(folder / "defects", detector, [(10, 10, 2, 2)])
+    gateway = open_gateway(ticket.repository, instrument=ticket.instrument_id)
+    return gateway.ingest_curated(ticket.key, str(folder))
 
 
 def where(kind, night=FIRST_NIGHT):

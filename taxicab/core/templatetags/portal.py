@@ -1,6 +1,7 @@
 """Template filters and tags that every page may use: states, times, numbers."""
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -176,6 +177,13 @@ def percent_of(part: float, whole: float) -> str:
 def breakable(path: str) -> SafeString:
     """Let a path break after its slashes, and nowhere else."""
     return format_html_join(mark_safe("/<wbr>"), "{}", ((p,) for p in path.split("/")))
+
+
+@register.filter
+def breakable_name(name: str) -> str:
+    """Let a name break after its underscores and before its capitals."""
+    parts = re.findall(r"[^_A-Z]*_|[A-Z]?[^_A-Z]+|[A-Z]", name)
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in parts))
 
 
 @register.filter

@@ -133,7 +133,8 @@ def test_after_z_comes_a_sentence(ticket):
 
 
 def test_a_dark_needs_a_bias_that_covers_its_exposures(ticket):
-    darks = select(ticket, "dark")
+    defects = {"defects": ["LSSTComCam/calib/DM-1/curated"]}
+    darks = select(ticket, "dark", precursors=defects)
     with pytest.raises(ConflictError, match="needs a bias"):
         ask(ticket, darks)
     bias = end(ask(ticket, select(ticket)))
@@ -145,7 +146,8 @@ def test_a_dark_needs_a_bias_that_covers_its_exposures(ticket):
 
     # One of an earlier ticket serves as well, in the default chain.
     other = make.make_ticket(ticket.owner, ticket.instrument, key="DM-2")
-    found = select(other, "dark", precursors={"bias": ["LSSTComCam/calib/DM-1/a"]})
+    both = {"bias": ["LSSTComCam/calib/DM-1/a"], **defects}
+    found = select(other, "dark", precursors=both)
     inputs = ask(other, found).input_collections
     assert inputs == ["LSSTComCam/raw/all", "LSSTComCam/calib"]
 

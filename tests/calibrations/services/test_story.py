@@ -23,7 +23,7 @@ from taxicab.errors import ConflictError
 from tests.support import construction as make
 
 
-def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
+def test_builds_a_bias_and_a_dark_from_it(ticket, scientist, tmp_path):
     gateway = open_gateway(ticket.repository, instrument="LSSTComCam")
 
     # Three frames are fewer than a bias takes: nothing runs until somebody answers.
@@ -33,8 +33,20 @@ def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
         make.generate(ticket, few, scientist)
     chosen = make.choose(ticket, "bias", scientist)
 
-    # A dark needs a bias that is certified; the refusal says so.
+    # A dark needs a bias and defects that are certified; the refusal names both.
     dark_inputs = make.choose(ticket, "dark", scientist)
+    with pytest.raises(
+        ConflictError, match=r"a bias and a defects .* certify the bias and the defects"
+    ):
+        make.generate(ticket, dark_inputs, scientist)
+
+    # The observatory's own defects serve; they are found when exposures are chosen.
+    curated = make.curate_defects(ticket, tmp_path / "curated")
+    assert (curated.certified, curated.bad_files) == (1, {})
+    with pytest.raises(ConflictError, match=r"bias and the defects first"):
+        make.generate(ticket, dark_inputs, scientist)
+    dark_inputs = make.choose(ticket, "dark", scientist)
+    assert dark_inputs.precursors == {"defects": [curated.collection]}
     with pytest.raises(ConflictError, match=r"needs a bias .* certify the bias first"):
         make.generate(ticket, dark_inputs, scientist)
 
@@ -68,7 +80,7 @@ def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
     assert certification.status == StepStatus.SUCCEEDED, make.tell(certification)
     assert certification.n_datasets == 1
     rows = gateway.validity("LSSTComCam/calib/DM-47447")
-    assert {(row.type, row.begin, row.end, row.run) for row in rows} == {
+    assert {(r.type, r.begin, r.end, r.run) for r in rows if r.type == "bias"} == {
         ("bias", make.BEGIN, None, bias.collection)
     }
     # Certifying again is no harm, another range that overlaps is refused.
@@ -79,6 +91,10 @@ def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
     # Now the dark finds it, in the ticket's chain.
     dark = make.generate(ticket, dark_inputs, scientist)
     assert dark.status == StepStatus.SUCCEEDED, make.tell(dark)
+    assert dark.precursors == {
+        "bias": certification.collection,
+        "defects": curated.collection,
+    }
     assert dark.input_collections == [
         "LSSTComCam/calib/DM-47447",
         "LSSTComCam/raw/all",
@@ -87,9 +103,11 @@ def test_builds_a_bias_and_a_dark_from_it(ticket, scientist):
     make.verify(dark, scientist)
     make.certify(dark, scientist)
     (chain,) = gateway.collections("LSSTComCam/calib/DM-47447")
+    # The newest first, and what is curated behind all.
     assert chain.children == [
-        f"LSSTComCam/calib/DM-47447/gainFixup/{label}.{step.rerun}"
-        for label, step in (("dark", dark), ("bias", bias))
+        f"LSSTComCam/calib/DM-47447/gainFixup/dark.{dark.rerun}",
+        f"LSSTComCam/calib/DM-47447/gainFixup/bias.{bias.rerun}",
+        curated.collection,
     ]
 
     # What is certified stays: the run cannot be removed, and the bias asked for again
