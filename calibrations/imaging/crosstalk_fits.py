@@ -1,8 +1,9 @@
 """Measurement of crosstalk coefficients from bright pixels. NumPy in and out.
 
 With s the source's pixel, b its background and t what stands above the background in
-the target, t = c (s − b) + q (s² − b²): the background holds the ghost of the source's
-background already. Clipping and limits are those of Rubin's ``cpCrosstalk.py``.
+the target, t = Σ c (s − b) + q (s² − b²) over the sources: the background holds the
+ghost of a source's background already. Clipping and limits are those of Rubin's
+``cpCrosstalk.py``, which fits pair by pair.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ __all__ = ["CrosstalkSettings", "filter_outliers", "fit_crosstalk"]
 TRUNCATED_SIGMA = 0.8796
 """Standard deviation of a Gaussian cut at 2 σ over that of the whole."""
 
+FIRST_SIGMA = 6.0
+"""The first clipping, before anything is fitted, only takes stars and cosmic rays."""
+
 SPREAD_FLUX = 1.3
 """Ratio of the 90th to the 10th percentile of fluxes from which a quadratic term can be
 told from the linear one."""
@@ -45,20 +49,6 @@ class CrosstalkSettings:
 
     min_pixels: int = 50
     """With fewer the scatter, and so the error, is itself uncertain by a sixth."""
-
-
-@dataclass(frozen=True)
-class _Coefficient:
-    """One element of the matrix."""
-
-    linear: float = float("nan")
-    linear_err: float = float("nan")
-    square: float = 0.0
-    square_err: float = float("nan")
-    significance: float = 0.0
-    """Of the ghost at the middle of the fluxes, in errors."""
-
-    count: int = 0
 
 
 def fit_crosstalk(
@@ -92,105 +82,147 @@ def fit_crosstalk(
     names = samples[0].amplifiers
     if any(sample.amplifiers != names for sample in samples):
         raise ImageError("The exposures are not of the same amplifiers.")
-    n = len(names)
-    elements = [
-        [_measure(samples, source, target, settings) for target in range(n)]
-        for source in range(n)
-    ]
-
-    def matrix(name: str) -> np.ndarray:
-        return np.array([[getattr(one, name) for one in row] for row in elements])
-
-    coeffs, errors = matrix("linear"), matrix("linear_err")
-    significance = matrix("significance")
+    columns = [_measure(samples, i, settings) for i in range(len(names))]
+    values = {
+        name: np.stack([getattr(one, name) for one in columns], axis=1)
+        for name in ("linear", "linear_err", "square", "square_err", "ghost", "count")
+    }
+    errors, ghosts = values["linear_err"], values["ghost"]
     if prior_errors is not None:
         with np.errstate(invalid="ignore", divide="ignore"):
             own = errors / np.hypot(errors, np.nan_to_num(prior_errors))
-        significance = significance * np.nan_to_num(own)
-    np.fill_diagonal(coeffs, 0.0)
+        ghosts = ghosts * np.nan_to_num(own)
     return CrosstalkMatrix(
         amplifiers=names,
-        coeffs=coeffs,
-        squared=matrix("square"),
+        coeffs=values["linear"],
+        squared=values["square"],
         errors=errors,
-        valid=np.abs(significance) > settings.significance,
-        squared_errors=matrix("square_err"),
-        counts=matrix("count").astype(np.int64),
+        valid=np.abs(ghosts) > settings.significance,
+        squared_errors=values["square_err"],
+        counts=values["count"].astype(np.int64),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """Coefficients of all sources on one target, shape (n,) each."""
+
+    linear: np.ndarray
+    linear_err: np.ndarray
+    square: np.ndarray
+    square_err: np.ndarray
+    ghost: np.ndarray
+    """Of the middle of a source's bright pixels, in its errors."""
+
+    count: np.ndarray
+
+    @classmethod
+    def empty(cls, n: int, target: int) -> "_Column":
+        """Nothing measured; the target has none of itself."""
+        nan = np.full(n, np.nan)
+        linear = nan.copy()
+        linear[target] = 0.0
+        zero = np.zeros(n)
+        return cls(linear, nan.copy(), zero, nan.copy(), zero.copy(), zero.copy())
 
 
 def _measure(
-    samples: Sequence[BrightPixels],
-    source: int,
-    target: int,
-    settings: CrosstalkSettings,
-) -> _Coefficient:
-    """Fit one element."""
-    if source == target:
-        return _Coefficient()
-    fluxes, levels, ghosts = _joined(samples, source, target)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        good = np.isfinite(ghosts) & np.isfinite(levels)
-        good &= np.abs(ghosts / fluxes) < settings.max_ratio
-    if good.sum() < settings.min_pixels:
-        return _Coefficient(count=int(good.sum()))
-    fluxes, levels, ghosts = fluxes[good], levels[good], ghosts[good]
-    low, middle, high = np.percentile(fluxes, [10, 50, 90])
-    # In units of the middle flux both terms are of one size.
-    design = ((fluxes - levels) / middle)[:, None]
-    if settings.flux_order and high > SPREAD_FLUX * low:
-        square = (fluxes**2 - levels**2) / middle**2
-        design = np.hstack([design, square[:, None]])
-    params, sigma, kept = _clipped_fit(design, ghosts)
-    if not sigma > 0 or kept < settings.min_pixels:
-        return _Coefficient(count=kept)
+    samples: Sequence[BrightPixels], target: int, settings: CrosstalkSettings
+) -> _Column:
+    """Fit the ghosts of all sources on one target together.
+
+    Where spots are crowded one place holds ghosts of several sources.
+    """
+    n = len(samples[0].amplifiers)
+    column = _Column.empty(n, target)
+    signals, levels, bright, good = _joined(samples, target)
+    ghosts = signals[target]
+    bright[target] = False
+    with np.errstate(invalid="ignore"):
+        brightest = np.nanmax(np.where(bright, signals, -np.inf), axis=0, initial=1.0)
+        good &= bright.any(axis=0) & np.isfinite(ghosts)
+        good &= np.abs(ghosts) < settings.max_ratio * brightest
+    counts = (bright & good).sum(axis=1)
+    column.count[:] = counts
+    sources = np.flatnonzero(counts >= settings.min_pixels)
+    if not sources.size:
+        return column
+    design, terms, middles = _design(signals, levels, bright, good, sources, settings)
+    params, sigma, kept = _clipped_fit(design, ghosts[good])
+    if not sigma > 0:
+        return column
     inverse = np.linalg.pinv(design.T @ design)
     covariance = CLIP_VARIANCE * sigma**2 * inverse
-    covariance += _background_covariance(
-        samples, source, target, good, design @ inverse
-    )
-    # The ghost at the middle flux, where errors of the two terms cancel.
-    ghost, ghost_err = params.sum(), float(np.sqrt(covariance.sum()))
-    scale = middle ** np.arange(1, params.size + 1)
-    values, errors = params / scale, np.sqrt(np.diag(covariance)) / scale
-    has_square = params.size > 1
-    return _Coefficient(
-        linear=float(values[0]),
-        linear_err=float(errors[0]),
-        square=float(values[1]) if has_square else 0.0,
-        square_err=float(errors[1]) if has_square else float("nan"),
-        significance=float(ghost / ghost_err),
-        count=kept,
-    )
+    covariance += _background_covariance(samples, target, good, design @ inverse)
+    column.count[:] = (bright[:, good] & kept).sum(axis=1)
+    for source, middle in zip(sources, middles, strict=True):
+        mine = np.flatnonzero(terms == source)
+        scale = middle ** np.arange(1, mine.size + 1)
+        block = covariance[np.ix_(mine, mine)]
+        values, errors = params[mine] / scale, np.sqrt(np.diag(block)) / scale
+        column.linear[source], column.linear_err[source] = values[0], errors[0]
+        if mine.size > 1:
+            column.square[source], column.square_err[source] = values[1], errors[1]
+        # At the middle flux, where errors of the two terms cancel.
+        column.ghost[source] = params[mine].sum() / np.sqrt(block.sum())
+    return column
 
 
 def _joined(
-    samples: Sequence[BrightPixels], source: int, target: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Join the exposures: fluxes, levels of the source, ghosts."""
-    return (
-        np.concatenate([s.fluxes[source] for s in samples]).astype(float),
-        np.concatenate([s.levels[source] for s in samples]).astype(float),
-        np.concatenate([s.ghosts[source][target] for s in samples]).astype(float),
+    samples: Sequence[BrightPixels], target: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Join the exposures: signals, levels, bright, and the usable places."""
+    signals, levels, bright = (
+        np.concatenate([getattr(sample, name) for sample in samples], axis=1)
+        for name in ("signals", "levels", "bright")
     )
+    good = np.concatenate([sample.usable[target] for sample in samples])
+    return signals.astype(float), levels.astype(float), bright, good
+
+
+def _design(
+    signals: np.ndarray,
+    levels: np.ndarray,
+    bright: np.ndarray,
+    good: np.ndarray,
+    sources: np.ndarray,
+    settings: CrosstalkSettings,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the terms of every source in units of its middle flux, and these."""
+    columns, terms, middles = [], [], []
+    for source in sources:
+        signal = np.nan_to_num(signals[source, good])
+        lit = signals[source, good & bright[source]]
+        low, middle, high = np.percentile(lit, [10, 50, 90])
+        columns.append(signal / middle)
+        terms.append(source)
+        middles.append(middle)
+        if settings.flux_order and high > SPREAD_FLUX * low:
+            # s² − b² of the whole pixel s, with s − b at hand.
+            level = np.nan_to_num(levels[source, good])
+            columns.append(signal * (signal + 2 * level) / middle**2)
+            terms.append(source)
+    return np.column_stack(columns), np.array(terms), np.array(middles)
 
 
 def _clipped_fit(
     design: np.ndarray, ghosts: np.ndarray
-) -> tuple[np.ndarray, float, int]:
-    """Least squares of what three passes of clipping keep, from the median ratio on.
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Least squares of what three passes of clipping keep.
 
     Residuals in electrons are clipped, whose scatter is that of the target and the same
     at any flux; upstream clips ratios, whose scatter is not.
     """
     params = np.zeros(design.shape[1])
-    params[0] = np.median(ghosts / design[:, 0])
     kept = np.ones(ghosts.size, bool)
-    for _ in range(CLIP_PASSES):
+    for _ in range(CLIP_PASSES + 1):
         residuals = ghosts - design @ params
-        q25, q75 = np.quantile(residuals, [0.25, 0.75])
+        q25, middle, q75 = np.quantile(residuals, [0.25, 0.5, 0.75])
         width = IQR_TO_SIGMA * (q75 - q25)
-        now = np.abs(residuals) <= CLIP_SIGMA * width
+        # At first nothing is fitted, and the ghosts themselves lift the middle.
+        centre = middle if not params.any() else 0.0
+        reach = CLIP_SIGMA if params.any() else FIRST_SIGMA
+        now = np.abs(residuals - centre) <= reach * width
         if now.sum() <= design.shape[1]:
             break
         kept = now
@@ -198,12 +230,11 @@ def _clipped_fit(
     left = (ghosts - design @ params)[kept]
     degrees = max(left.size - design.shape[1], 1)
     sigma = float(np.sqrt((left**2).sum() / degrees)) / TRUNCATED_SIGMA
-    return params, sigma, int(kept.sum())
+    return params, sigma, kept
 
 
 def _background_covariance(
     samples: Sequence[BrightPixels],
-    source: int,
     target: int,
     good: np.ndarray,
     influence: np.ndarray,
@@ -216,10 +247,9 @@ def _background_covariance(
     covariance = np.zeros((influence.shape[1],) * 2)
     start = used = 0
     for sample in samples:
-        stop = start + sample.fluxes[source].size
+        stop = start + sample.signals.shape[1]
         here = good[start:stop]
-        rows = sample.row_weights[source][here]
-        columns = sample.column_weights[source][here]
+        rows, columns = sample.row_weights[here], sample.column_weights[here]
         part = influence[used : used + len(rows)]
         blocks = np.einsum("pk,pr,pc->krc", part, rows, columns, optimize=True)
         variances = np.nan_to_num(sample.level_variances[target])
