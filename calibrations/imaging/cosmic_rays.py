@@ -6,7 +6,6 @@ would make it. Frames without a sky (bias, dark) have a background of zero.
 """
 
 import numpy as np
-from scipy import ndimage
 
 __all__ = ["find_cosmic_rays", "repair_pixels"]
 
@@ -17,6 +16,9 @@ OPPOSITE_PAIRS = (
     ((1, -1), (-1, 1)),
 )
 """Offsets (y, x) of the four pairs of neighbours across a pixel."""
+
+TRAIL_STEPS = 2
+"""How far from its brightest pixels a hit is followed, in pixels."""
 
 MAX_FRACTION = 0.1
 """More of the frame than this is no cosmic ray: the frame is something else."""
@@ -58,23 +60,25 @@ def find_cosmic_rays(
         return None
     with np.errstate(invalid="ignore"):
         bright = image > threshold * noise
-    if bright.mean() > MAX_FRACTION:
+    if np.count_nonzero(bright) > MAX_FRACTION * bright.size:
         return None
     hits = np.zeros(image.shape, dtype=bool)
-    y, x = np.nonzero(bright)
+    y, x = _places(bright)
     if not y.size:
         return hits
-    hits[y, x] = _is_sharp(image, y, x, noise, psf_fwhm)
-    if hits.any():
+    sharp = _is_sharp(image, y, x, noise, psf_fwhm)
+    y, x = y[sharp], x[sharp]
+    hits[y, x] = True
+    for _ in range(TRAIL_STEPS):
+        y, x = _neighbours(y, x, image.shape)
         with np.errstate(invalid="ignore"):
-            trail = image > grow_threshold * noise
-        hits = ndimage.binary_dilation(
-            hits, structure=np.ones((3, 3)), iterations=2, mask=trail | hits
-        )
-        if n_grow:
-            hits = ndimage.binary_dilation(
-                hits, structure=np.ones((3, 3)), iterations=n_grow
-            )
+            belongs = (image[y, x] > grow_threshold * noise) & ~hits[y, x]
+        y, x = y[belongs], x[belongs]
+        hits[y, x] = True
+    y, x = _places(hits)
+    for _ in range(n_grow):
+        y, x = _neighbours(y, x, image.shape)
+        hits[y, x] = True
     return hits
 
 
@@ -98,36 +102,63 @@ def repair_pixels(
         A repaired copy. Where no pixel around is good, the median of the image.
     """
     repaired = image.copy()
-    y, x = np.nonzero(hits)
+    y, x = _places(hits)
     if not y.size:
         return repaired
-    padded = np.pad(np.where(hits, np.nan, image), radius, constant_values=np.nan)
-    side = np.arange(2 * radius + 1)
-    boxes = padded[y[:, None, None] + side[:, None], x[:, None, None] + side]
+    side = np.arange(-radius, radius + 1)
+    rows = y[:, None, None] + side[:, None]
+    columns = x[:, None, None] + side
+    beside = (rows < 0) | (columns < 0)
+    beside = beside | (rows >= image.shape[0]) | (columns >= image.shape[1])
+    rows = np.clip(rows, 0, image.shape[0] - 1)
+    columns = np.clip(columns, 0, image.shape[1] - 1)
+    boxes = np.where(beside | hits[rows, columns], np.nan, image[rows, columns])
     flat = np.sort(boxes.reshape(len(y), -1), axis=1)
     n_good = np.isfinite(flat).sum(axis=1)
     last = np.maximum(n_good - 1, 0)
-    rows = np.arange(len(y))
-    values = 0.5 * (flat[rows, last // 2] + flat[rows, (last + 1) // 2])
-    rest = image[~hits & np.isfinite(image)]
-    fallback = np.median(rest) if rest.size else 0.0
-    repaired[y, x] = np.where(n_good > 0, values, fallback)
+    each = np.arange(len(y))
+    values = 0.5 * (flat[each, last // 2] + flat[each, (last + 1) // 2])
+    if not n_good.all():
+        rest = image[~hits & np.isfinite(image)]
+        values[n_good == 0] = np.median(rest) if rest.size else 0.0
+    repaired[y, x] = values
     return repaired
+
+
+def _places(is_there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give rows and columns of what is True: one axis is searched faster than two."""
+    y, x = np.divmod(np.flatnonzero(is_there), is_there.shape[1])
+    return y, x
+
+
+def _neighbours(
+    y: np.ndarray, x: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the pixels around some pixels, and these themselves, within the frame."""
+    side = np.array([-1, 0, 1])
+    rows = np.broadcast_to(y[:, None, None] + side[:, None], (len(y), 3, 3)).ravel()
+    columns = np.broadcast_to(x[:, None, None] + side, (len(x), 3, 3)).ravel()
+    inside = (rows >= 0) & (columns >= 0) & (rows < shape[0]) & (columns < shape[1])
+    return rows[inside], columns[inside]
 
 
 def _is_sharp(
     image: np.ndarray, y: np.ndarray, x: np.ndarray, noise: float, psf_fwhm: float
 ) -> np.ndarray:
     """Compare bright pixels with what a point source would do to their neighbours."""
-    padded = np.pad(image, 1, mode="edge")
     peak = image[y, x]
     psf_sigma = psf_fwhm / 2.3548
     sharp = np.zeros(y.shape, dtype=bool)
     for (dy1, dx1), (dy2, dx2) in OPPOSITE_PAIRS:
-        pair = 0.5 * (
-            padded[y + 1 + dy1, x + 1 + dx1] + padded[y + 1 + dy2, x + 1 + dx2]
-        )
+        pair = 0.5 * (_at(image, y + dy1, x + dx1) + _at(image, y + dy2, x + dx2))
         expected = np.exp(-(dy1**2 + dx1**2) / (2 * psf_sigma**2))
         # 0.6 and 2.5 σ are the margins of Rubin's finder.
         sharp |= pair + 2.5 * noise / np.sqrt(2) < 0.6 * expected * peak
     return sharp
+
+
+def _at(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Look pixels up; beyond an edge there is the edge."""
+    rows = np.clip(y, 0, image.shape[0] - 1)
+    pixels: np.ndarray = image[rows, np.clip(x, 0, image.shape[1] - 1)]
+    return pixels

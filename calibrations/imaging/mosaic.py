@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calibrations.imaging.averages import average_squares
 from calibrations.imaging.errors import ImageError
 
 __all__ = ["PlacedImage", "bin_image", "mosaic_focal_plane"]
@@ -47,19 +48,9 @@ def bin_image(
     """
     if factor < 1:
         raise ImageError(f"Binning by {factor} is not possible: 1 or more.")
-    good = np.isfinite(image)
-    if mask is not None:
-        good &= ~mask
-    ny, nx = image.shape
-    padding = ((0, -ny % factor), (0, -nx % factor))
-    values = np.pad(np.where(good, image, 0.0).astype(np.float64), padding)
-    weights = np.pad(good, padding).astype(np.float64)
-    shape = (values.shape[0] // factor, factor, values.shape[1] // factor, factor)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        binned = values.reshape(shape).sum(axis=(1, 3)) / weights.reshape(shape).sum(
-            axis=(1, 3)
-        )
-    return binned.astype(np.float32)
+    if not np.issubdtype(image.dtype, np.floating):
+        image = image.astype(np.float64)
+    return average_squares(image, factor, mask)
 
 
 def mosaic_focal_plane(images: Sequence[PlacedImage]) -> np.ndarray:

@@ -11,7 +11,11 @@ import numpy as np
 
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.frames import Box
-from calibrations.imaging.statistics import IQR_TO_SIGMA, clipped_statistics
+from calibrations.imaging.statistics import (
+    IQR_TO_SIGMA,
+    clipped_statistics,
+    percentiles,
+)
 
 __all__ = ["Overscan", "subtract_parallel_overscan", "subtract_serial_overscan"]
 
@@ -126,16 +130,15 @@ def _median_per_row(strip: np.ndarray, sigma: float) -> np.ndarray:
     """Median of each row after clipping, float32; NaN for a row without pixels."""
     levels = _nanmedian_rows(strip)
     residual = strip - levels[:, np.newaxis]
-    finite = residual[np.isfinite(residual)]
-    if not finite.size:
-        return levels
-    q25, q75 = np.quantile(finite, [0.25, 0.75])
-    limit = sigma * IQR_TO_SIGMA * float(q75 - q25)
+    q25, q75 = percentiles(residual, [25.0, 75.0])
+    limit = sigma * IQR_TO_SIGMA * (q75 - q25)
     with np.errstate(invalid="ignore"):
         outlying = np.abs(residual) > limit
     # A perfectly constant overscan has no width to clip by.
-    if limit > 0 and outlying.any():
-        levels = _nanmedian_rows(np.where(outlying, np.nan, strip))
+    if limit > 0:
+        rows = np.flatnonzero(outlying.any(axis=1))
+        clipped = np.where(outlying[rows], np.float32(np.nan), strip[rows])
+        levels[rows] = _nanmedian_rows(clipped)
     return levels
 
 

@@ -4,15 +4,16 @@ Statistics carry the names of Rubin's ``cp_verify``. Nothing here passes or fail
 limits are in `calibrations.domain.criteria`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import signal
 
+from calibrations.imaging.averages import average_profiles
 from calibrations.imaging.cosmic_rays import find_cosmic_rays, repair_pixels
 from calibrations.imaging.isr import ProcessedFrame, mask_bits
-from calibrations.imaging.statistics import clipped_statistics, good_values
+from calibrations.imaging.statistics import clipped_statistics, good_values, scatter
 
 __all__ = [
     "amplifier_correlations",
@@ -30,6 +31,9 @@ MASKED = ("DETECTED", "BAD", "NO_DATA")
 
 SATURATED_FRACTION = 0.5
 """An amplifier with more of its pixels saturated than this measures nothing."""
+
+CORRELATED_PIXELS = 1 << 14
+"""Pixels of each amplifier that are in memory at once, as float64."""
 
 SHIFT_WINDOW = 30
 SHIFT_SKIP_ROWS = 30
@@ -58,11 +62,13 @@ def measure_amplifiers(
         present, where statistics mean nothing: no good pixel, no scatter at all,
         more than half of it saturated, or too much of it bright for cosmic rays.
     """
-    left_out = (frame.mask & mask_bits(*MASKED)) > 0
-    saturated = (frame.mask & mask_bits("SAT")) > 0
+    masked, saturated = np.uint16(mask_bits(*MASKED)), np.uint16(mask_bits("SAT"))
     measured: dict[str, dict[str, float | bool]] = {}
     for name, box in frame.boxes.items():
-        image, mask = frame.image[box.slices], left_out[box.slices]
+        # Amplifier by amplifier, so that copies are small and memory is used again.
+        image, planes = frame.image[box.slices], frame.mask[box.slices]
+        mask = (planes & masked) > 0
+        n_saturated = np.count_nonzero(planes & saturated)
         stats = clipped_statistics(
             image, mask=mask, sigma=VERIFY_SIGMA, n_passes=VERIFY_PASSES
         )
@@ -70,16 +76,16 @@ def measure_amplifiers(
             "MEAN": stats.mean,
             "NOISE": stats.stdev_clip,
         }
-        failed = (
+        failed = bool(
             not stats.n
             or not stats.stdev_clip > 0
-            or saturated[box.slices].mean() > SATURATED_FRACTION
+            or n_saturated > SATURATED_FRACTION * planes.size
         )
         if clean_cosmic_rays:
             hits = find_cosmic_rays(np.where(mask, np.nan, image), stats.stdev_clip)
             failed |= hits is None
             cleaned = image if hits is None else repair_pixels(image, hits)
-            values["CR_NOISE"] = _scatter(cleaned, mask)
+            values["CR_NOISE"] = scatter(cleaned, mask=mask)
         if corner_size is not None:
             values["AMP_CORNER"] = corner_mean(
                 image, mask, frame.readout_corners[name], corner_size
@@ -169,16 +175,13 @@ def projections(frame: ProcessedFrame) -> dict[str, tuple[np.ndarray, np.ndarray
         For each amplifier two float32 vectors, of nx and of ny values, NaN where a
         whole column or row is masked.
     """
-    left_out = (frame.mask & mask_bits(*MASKED)) > 0
-    values = np.where(left_out, 0.0, np.nan_to_num(frame.image))
-    profiles: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name, box in frame.boxes.items():
-        sums, counts = values[box.slices], ~left_out[box.slices]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            serial = sums.sum(axis=0) / counts.sum(axis=0)
-            parallel = sums.sum(axis=1) / counts.sum(axis=1)
-        profiles[name] = (serial.astype(np.float32), parallel.astype(np.float32))
-    return profiles
+    masked = np.uint16(mask_bits(*MASKED))
+    return {
+        name: average_profiles(
+            frame.image[box.slices], (frame.mask[box.slices] & masked) > 0
+        )
+        for name, box in frame.boxes.items()
+    }
 
 
 def amplifier_correlations(frame: ProcessedFrame) -> list[dict[str, Any]]:
@@ -197,11 +200,11 @@ def amplifier_correlations(frame: ProcessedFrame) -> list[dict[str, Any]]:
         pixels = frame.image[frame.boxes[name].slices]
         pixels = pixels[::-1] if high_y else pixels
         pixels = pixels[:, ::-1] if high_x else pixels
-        images.append(np.nan_to_num(pixels).ravel())
-    overscans = [frame.serial_overscans[name].residual.ravel() for name in names]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        in_image = np.corrcoef(np.stack(images))
-        in_overscan = np.corrcoef(np.stack(overscans))
+        images.append(pixels)
+    in_image = _correlations(images)
+    in_overscan = _correlations(
+        [frame.serial_overscans[name].residual for name in names]
+    )
     return [
         {
             "ampName": one,
@@ -214,7 +217,27 @@ def amplifier_correlations(frame: ProcessedFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _scatter(image: np.ndarray, mask: np.ndarray) -> float:
-    """Unbiased scatter without clipping."""
-    sample = good_values(image, mask)
-    return float(sample.std(ddof=1)) if sample.size > 1 else float("nan")
+def _correlations(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Correlate images of one shape pixel by pixel, a few rows of them at a time.
+
+    What is not finite counts as 0, as upstream has it.
+    """
+    ny, nx = images[0].shape
+    step = max(1, CORRELATED_PIXELS // max(nx, 1))
+    levels = np.zeros(len(images))
+    products = np.zeros((len(images), len(images)))
+    for top in range(0, ny, step):
+        rows = np.stack([image[top : top + step].ravel() for image in images])
+        rows = rows.astype(np.float64)
+        rows[~np.isfinite(rows)] = 0.0
+        if not top:
+            # Near the mean squares do not cancel; the rest is taken off at the end.
+            origin = rows.mean(axis=1)
+        rows -= origin[:, np.newaxis]
+        levels += rows.sum(axis=1)
+        products += rows @ rows.T
+    covariance = products - np.outer(levels, levels) / (ny * nx)
+    scale = np.sqrt(np.diag(covariance))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation: np.ndarray = covariance / scale / scale[:, np.newaxis]
+    return np.clip(correlation, -1.0, 1.0)
