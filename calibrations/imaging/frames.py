@@ -138,7 +138,10 @@ def assemble(raw: RawFrame, trimmed: Mapping[str, np.ndarray]) -> np.ndarray:
         raise ImageError(f"No pixels were given for amplifier {', '.join(missing)}.")
     dtype = np.result_type(*(trimmed[name].dtype for name in raw.amplifiers))
     empty = np.nan if np.issubdtype(dtype, np.floating) else 0
-    mosaic = np.full(raw.shape, empty, dtype=dtype)
+    mosaic = np.empty(raw.shape, dtype=dtype)
+    boxes = amplifier_boxes(raw)
+    if sum(box.shape[0] * box.shape[1] for box in boxes.values()) < mosaic.size:
+        mosaic[...] = empty
     for name, amplifier in raw.amplifiers.items():
         pixels = trimmed[name]
         if pixels.shape != amplifier.detector_box.shape:
@@ -146,10 +149,11 @@ def assemble(raw: RawFrame, trimmed: Mapping[str, np.ndarray]) -> np.ndarray:
                 f"Amplifier {name} has {pixels.shape} pixels (y, x), and its place in "
                 f"the detector has {amplifier.detector_box.shape}."
             )
-        step_y = -1 if amplifier.flip_y else 1
+        # The mosaic is turned upside down after the amplifiers' own flips.
+        step_y = 1 if amplifier.flip_y else -1
         step_x = -1 if amplifier.flip_x else 1
-        mosaic[amplifier.detector_box.slices] = pixels[::step_y, ::step_x]
-    return np.ascontiguousarray(mosaic[::-1])
+        mosaic[boxes[name].slices] = pixels[::step_y, ::step_x]
+    return mosaic
 
 
 def amplifier_boxes(raw: RawFrame) -> dict[str, Box]:
