@@ -1,0 +1,1 @@
+"""Measurements of speed against other packages, one command each."""
