@@ -6,21 +6,18 @@ Crosstalk is subtracted where one is certified.
 """
 
 from lsst.daf.butler import DeferredDatasetHandle
-from lsst.pipe.base import PipelineTaskConfig, connectionTypes
 
 from calibrations.imaging.isr import IsrSettings, ProcessedFrame
-from calibrations.pipelines.applying import BY_DETECTOR, BY_FILTER
 from calibrations.pipelines.bias_dark import (
+    BiasCombineConfig,
     BiasCombineTask,
-    CombineConnections,
-    DarkCombineConnections,
+    DarkCombineConfig,
     DarkCombineTask,
 )
-from calibrations.pipelines.configs import ApplyConfig, CombineConfig
 from calibrations.pipelines.flats import (
-    FlatCombineConnections,
+    FlatCombineConfig,
     FlatCombineTask,
-    FlatMeasureConnections,
+    FlatMeasureConfig,
     FlatMeasureTask,
 )
 from calibrations.pipelines.processing import Calibrations, process_raw
@@ -31,68 +28,6 @@ __all__ = [
     "FlatBootstrapCombineTask",
     "FlatBootstrapMeasureTask",
 ]
-
-
-def optional_crosstalk() -> connectionTypes.PrerequisiteInput:
-    """Declare crosstalk that is subtracted where there is one."""
-    return connectionTypes.PrerequisiteInput(
-        name="crosstalk",
-        doc="Coefficients between amplifiers.",
-        storageClass="ArrowAstropy",
-        dimensions=BY_DETECTOR,
-        isCalibration=True,
-        minimum=0,
-    )
-
-
-class BiasBootstrapConnections(CombineConnections, dimensions=BY_DETECTOR):
-    """As for a bias; crosstalk where there is one."""
-
-    crosstalk = optional_crosstalk()
-
-
-class DarkBootstrapConnections(DarkCombineConnections, dimensions=BY_DETECTOR):
-    """As for a dark; crosstalk where there is one."""
-
-    crosstalk = optional_crosstalk()
-
-
-class FlatBootstrapMeasureConnections(FlatMeasureConnections, dimensions=BY_FILTER):
-    """As for a flat; crosstalk where there is one."""
-
-    crosstalk = optional_crosstalk()
-
-
-class FlatBootstrapCombineConnections(FlatCombineConnections, dimensions=BY_FILTER):
-    """As for a flat; crosstalk where there is one."""
-
-    crosstalk = optional_crosstalk()
-
-
-class BiasBootstrapConfig(
-    PipelineTaskConfig, CombineConfig, pipelineConnections=BiasBootstrapConnections
-):
-    """Configuration of `BiasBootstrapTask`."""
-
-
-class DarkBootstrapConfig(
-    PipelineTaskConfig, CombineConfig, pipelineConnections=DarkBootstrapConnections
-):
-    """Configuration of `DarkBootstrapTask`."""
-
-
-class FlatBootstrapMeasureConfig(
-    PipelineTaskConfig, ApplyConfig, pipelineConnections=FlatBootstrapMeasureConnections
-):
-    """Configuration of `FlatBootstrapMeasureTask`."""
-
-
-class FlatBootstrapCombineConfig(
-    PipelineTaskConfig,
-    CombineConfig,
-    pipelineConnections=FlatBootstrapCombineConnections,
-):
-    """Configuration of `FlatBootstrapCombineTask`."""
 
 
 class BootstrapMixin:
@@ -122,7 +57,7 @@ class BootstrapMixin:
 class BiasBootstrapTask(BootstrapMixin, BiasCombineTask):
     """Combine biases in ADU."""
 
-    ConfigClass = BiasBootstrapConfig
+    ConfigClass = BiasCombineConfig
     _DefaultName = "cpBiasBootstrapCombine"
     unit = "adu"
 
@@ -134,7 +69,7 @@ class DarkBootstrapTask(BootstrapMixin, DarkCombineTask):
     (``doBias`` instead of ``config.doBias``) and does nothing.
     """
 
-    ConfigClass = DarkBootstrapConfig
+    ConfigClass = DarkCombineConfig
     _DefaultName = "cpDarkBootstrapCombine"
     unit = "adu/s"
 
@@ -142,13 +77,13 @@ class DarkBootstrapTask(BootstrapMixin, DarkCombineTask):
 class FlatBootstrapMeasureTask(BootstrapMixin, FlatMeasureTask):
     """Measure the level of flats in ADU."""
 
-    ConfigClass = FlatBootstrapMeasureConfig
+    ConfigClass = FlatMeasureConfig
     _DefaultName = "cpFlatBootstrapMeasure"
 
 
 class FlatBootstrapCombineTask(BootstrapMixin, FlatCombineTask):
     """Combine flats in ADU, each divided by its brightness."""
 
-    ConfigClass = FlatBootstrapCombineConfig
+    ConfigClass = FlatCombineConfig
     _DefaultName = "cpFlatBootstrapCombine"
     scale_unit = "adu"
