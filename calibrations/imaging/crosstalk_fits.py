@@ -29,6 +29,9 @@ TRUNCATED_SIGMA = 0.8796
 FIRST_SIGMA = 6.0
 """The first clipping, before anything is fitted, only takes stars and cosmic rays."""
 
+MIN_EXPOSURES = 4
+"""From which their disagreement is told."""
+
 SPREAD_FLUX = 1.3
 """Ratio of the 90th to the 10th percentile of fluxes from which a quadratic term can be
 told from the linear one."""
@@ -154,6 +157,14 @@ def _measure(
     inverse = np.linalg.pinv(design.T @ design)
     covariance = CLIP_VARIANCE * sigma**2 * inverse
     covariance += _background_covariance(samples, target, good, design @ inverse)
+    covariance *= _excess(
+        samples,
+        good,
+        kept,
+        (ghosts[good] - design @ params)[:, None] * design,
+        inverse,
+        covariance,
+    )
     column.count[:] = (bright[:, good] & kept).sum(axis=1)
     for source, middle in zip(sources, middles, strict=True):
         mine = np.flatnonzero(terms == source)
@@ -231,6 +242,31 @@ def _clipped_fit(
     degrees = max(left.size - design.shape[1], 1)
     sigma = float(np.sqrt((left**2).sum() / degrees)) / TRUNCATED_SIGMA
     return params, sigma, kept
+
+
+def _excess(
+    samples: Sequence[BrightPixels],
+    good: np.ndarray,
+    kept: np.ndarray,
+    scores: np.ndarray,
+    inverse: np.ndarray,
+    covariance: np.ndarray,
+) -> float:
+    """Tell by how much exposures disagree beyond a covariance, 1 if they do not.
+
+    Structure of the background finer than its blocks, such as fringes, is common to
+    neighbouring pixels: exposures, which have their spots elsewhere, show it.
+    """
+    sizes = [sample.signals.shape[1] for sample in samples]
+    exposure = np.repeat(np.arange(len(sizes)), sizes)[good]
+    sums = np.stack([scores[kept & (exposure == i)].sum(axis=0) for i in set(exposure)])
+    n, n_params = sums.shape
+    if n < MIN_EXPOSURES:
+        return 1.0
+    # Clipped scores are to a plain mean's as the mean's own variance, twice over.
+    seen = CLIP_VARIANCE**2 * (sums @ inverse).T @ (sums @ inverse)
+    ratio = float(np.mean(np.diag(seen) / np.diag(covariance))) * n / (n - 1)
+    return ratio if ratio > 1 + 3 * np.sqrt(2 / (n * n_params)) else 1.0
 
 
 def _background_covariance(

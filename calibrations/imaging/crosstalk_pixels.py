@@ -69,7 +69,7 @@ def find_bright_pixels(
     masks: Mapping[str, np.ndarray] | None = None,
     threshold_e: float = 30000.0,
     grow: int = 20,
-    block: int = 128,
+    block: int = 64,
     max_pixels: int = 2000,
 ) -> BrightPixels:
     """Find bright pixels of one exposure and what stands there in other amplifiers.
