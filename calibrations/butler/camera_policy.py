@@ -3,6 +3,7 @@
 Nothing of the middleware is used here.
 """
 
+import hashlib
 import os
 from functools import cache
 from os import PathLike
@@ -13,11 +14,13 @@ import yaml
 
 from calibrations.domain.cameras import Camera, camera
 from calibrations.domain.cameras.policy import CameraPolicyError, make_camera
+from taxicab.errors import NotFoundError
 
-__all__ = ["POLICY_VARIABLE", "load_camera", "site_camera"]
+__all__ = ["POLICY_VARIABLE", "load_camera", "policy_digest", "site_camera"]
 
 POLICY_VARIABLE = "TAXICAB_CAMERA_POLICY"
-"""Environment variable: folder of the camera in use at a site."""
+"""Environment variable: folder of the cameras in use at a site. The gateway sets it
+from a repository's ``camera_policy``."""
 
 FOLDERS = {
     "LSSTCam": "lsstCam",
@@ -83,6 +86,18 @@ def site_camera(name: str) -> Camera:
     if (path / FOLDERS.get(name, name)).is_dir():
         return load_camera(path, name)
     return camera(name)
+
+
+def policy_digest(name: str) -> str:
+    """Give a digest of a site's own description of a camera; empty where it is ours."""
+    try:
+        ours = camera(name)
+    except NotFoundError:
+        return ""
+    found = site_camera(name)
+    if found is ours:
+        return ""
+    return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
 def _find_name(places: tuple[Path, ...], header: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ from calibrations.butler.records import (
     ButlerSettings,
     ChainChange,
     CollectionInfo,
+    CompanionOutcome,
+    CuratedOutcome,
     DatasetInfo,
     ExportSummary,
     Exposure,
@@ -27,11 +29,16 @@ from calibrations.butler.records import (
     ValidityRow,
 )
 
+POLICY_VARIABLE = "TAXICAB_CAMERA_POLICY"
+"""Read by `calibrations.butler.camera_policy`."""
+
 __all__ = [
     "ButlerGateway",
     "ButlerSettings",
     "ChainChange",
     "CollectionInfo",
+    "CompanionOutcome",
+    "CuratedOutcome",
     "DatasetInfo",
     "Event",
     "ExportSummary",
@@ -234,6 +241,31 @@ class ButlerGateway:
             )
         )
 
+    def ingest_curated(
+        self,
+        ticket: str,
+        folder: str | None = None,
+        *,
+        camera_folder: str | None = None,
+    ) -> CuratedOutcome:
+        """Certify curated calibrations in a ticket's collection; again changes nothing.
+
+        ``folder`` holds crosstalk and defects in the observatory's layout,
+        ``camera_folder`` the camera's own YAML.
+        """
+        return CuratedOutcome.load(
+            self._call(
+                "ingest_curated",
+                ticket=ticket,
+                folder=folder,
+                camera_folder=camera_folder,
+            )
+        )
+
+    def ingest_companions(self, paths: Sequence[str]) -> CompanionOutcome:
+        """Take in photodiode readings and shutter profiles with their exposures."""
+        return CompanionOutcome.load(self._call("ingest_companions", paths=list(paths)))
+
     def tag_collection(self, chain: str, tagged: str) -> list[str]:
         """Associate every dataset of a chain; return the TAGGED collections used."""
         return list(self._call("tag_collection", chain=chain, tagged=tagged))
@@ -274,7 +306,13 @@ class ButlerGateway:
                 "settings": asdict(self.settings),
                 "arguments": arguments,
             },
-            environment=self.settings.environment,
+            environment=self._environment(),
             on_event=self.on_event,
             should_cancel=self.should_cancel,
         )
+
+    def _environment(self) -> dict[str, str]:
+        """Give what the process needs beside our own environment."""
+        policy = self.settings.camera_policy
+        given = {POLICY_VARIABLE: policy} if policy else {}
+        return {**given, **self.settings.environment}

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from calibrations.butler.instrument_classes import choose_instrument_class
 from calibrations.butler.records import ButlerSettings, PipelineRequest
 
 __all__ = ["command_lines", "pipeline_command"]
@@ -38,8 +39,8 @@ def pipeline_command(
     """Spell the command line of a pipeline with all its configuration."""
     address = settings.pipelines.get(request.pipeline, request.pipeline)
     words = ["pipetask", "run", "-b", settings.root, "-p", address]
-    if settings.instrument_class:
-        words += ["--instrument", settings.instrument_class]
+    if instrument := choose_instrument_class(settings, address):
+        words += ["--instrument", instrument]
     words += ["-i", ",".join(request.inputs), "--output-run", request.run]
     if request.where.strip():
         words += ["-d", request.where]

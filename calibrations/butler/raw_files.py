@@ -6,6 +6,7 @@ never hold a repository.
 
 import multiprocessing
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from taxicab.errors import TaxicabError
 
 __all__ = ["BadFile", "find_files", "read_headers"]
 
-SUFFIXES = (".fits", ".fits.fz", ".fits.gz")
+RAW_NAMES = re.compile(r"\.fits(\.fz|\.gz)?$")
 
 FEW_FILES = 200
 """Read in this process: starting others takes as long."""
@@ -35,31 +36,33 @@ class BadFile:
 
 
 def find_files(
-    paths: Iterable[str | Path], suffixes: Sequence[str] = SUFFIXES
+    paths: Iterable[str | Path], names: re.Pattern[str] = RAW_NAMES
 ) -> tuple[list[Path], list[BadFile]]:
     """List files, those in folders however deep, and say what cannot be found.
 
     Parameters
     ----------
     paths
-        Files (whatever their suffix), folders, or patterns such as ``night/*_R22_*``.
+        Files (whatever their names), folders, or patterns such as ``night/*_R22_*``.
+    names
+        What the files in folders are called.
 
     Returns
     -------
     tuple
         Files, each once, in order of the paths and by name within a folder; and paths
-        that are not there, cannot be read, or hold no file of these suffixes.
+        that are not there, cannot be read, or hold no file of these names.
     """
     files: dict[Path, None] = {}
     missing: list[BadFile] = []
     for given in paths:
-        found = list(_expand(str(given), suffixes, missing))
+        found = list(_expand(str(given), names, missing))
         files |= dict.fromkeys(Path(os.path.abspath(path)) for path in found)
     return list(files), missing
 
 
 def _expand(
-    given: str, suffixes: Sequence[str], missing: list[BadFile]
+    given: str, names: re.Pattern[str], missing: list[BadFile]
 ) -> Iterator[str]:
     is_pattern = has_magic(given) and not os.path.lexists(given)
     if is_pattern and not (matches := sorted(glob(given, recursive=True))):
@@ -71,12 +74,12 @@ def _expand(
             continue
         count = 0
         for name in _walk(path, missing):
-            if name.endswith(tuple(suffixes)):
+            if names.search(os.path.basename(name)):
                 count += 1
                 yield name
         if not count:
-            kinds = ", ".join(suffixes)
-            missing.append(BadFile(path, f"Folder {path} holds no file in {kinds}."))
+            reason = f"Folder {path} holds no file called {names.pattern}."
+            missing.append(BadFile(path, reason))
 
 
 def _walk(folder: str, missing: list[BadFile]) -> Iterator[str]:

@@ -13,6 +13,8 @@ __all__ = [
     "ButlerSettings",
     "ChainChange",
     "CollectionInfo",
+    "CompanionOutcome",
+    "CuratedOutcome",
     "DatasetInfo",
     "ExportSummary",
     "Exposure",
@@ -52,6 +54,9 @@ class ButlerSettings(Record):
     root: str
     """Folder, or the address of a Butler configuration."""
     instrument: str
+    camera_policy: str = ""
+    """Folder of the cameras' own YAML (obs_lsst's ``policy``), for a site's gains, read
+    noises, saturations and serial numbers; empty: what this project knows of them."""
     interpreter: str = sys.executable
     """Python in which the site's lsst packages are installed; a script that sets up a
     stack ends in ``exec python "$@"``, so that no shell stands between."""
@@ -264,3 +269,33 @@ class IngestOutcome(Record):
         """Make the outcome from a message."""
         kinds = [IngestedKind.load(kind) for kind in values["kinds"]]
         return super().load({**values, "kinds": kinds})
+
+
+@dataclass(frozen=True)
+class CuratedOutcome(Record):
+    """What became of a folder of curated calibrations."""
+
+    collection: str
+    """The CALIBRATION collection they are certified in."""
+    ingested: int
+    present: int
+    """Tables that were there already."""
+    certified: int
+    """Ranges that are new or were changed."""
+    datasets: dict[str, int]
+    """Good tables by dataset type."""
+    bad_files: dict[str, str]
+    """Why a file was left out, by path."""
+    unused: list[str]
+    """Types in the folder that nothing here uses."""
+
+
+@dataclass(frozen=True)
+class CompanionOutcome(Record):
+    """What became of exposures' companions."""
+
+    ingested: int
+    present: int
+    datasets: dict[str, int]
+    bad_files: dict[str, str]
+    """Files left out, for no exposure was theirs or they are broken, by path."""

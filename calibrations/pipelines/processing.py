@@ -7,6 +7,7 @@ import numpy as np
 from astropy.table import Table
 from lsst.daf.butler import DataCoordinate, DatasetRef, DeferredDatasetHandle
 from lsst.pipe.base import InputQuantizedConnection, QuantumContext
+from lsst.pipe.base.connections import DeferredDatasetRef
 
 from calibrations.butler.camera_policy import site_camera
 from calibrations.imaging.brighter_fatter import BrighterFatterKernel
@@ -21,6 +22,7 @@ from calibrations.imaging.segments import (
     IsrSettings,
     SegmentCorrections,
 )
+from calibrations.pipelines.reading import read_dataset
 
 __all__ = [
     "Calibrations",
@@ -93,11 +95,8 @@ def read_calibrations(
         ref = getattr(inputs, kind, None)
         if not ref:
             continue
-        dataset = context.get(ref)
-        if isinstance(dataset, DeferredDatasetHandle):
-            calibrations.add(kind, dataset.get(), dataset.ref)
-        else:
-            calibrations.add(kind, dataset, ref)
+        plain = ref.datasetRef if isinstance(ref, DeferredDatasetRef) else ref
+        calibrations.add(kind, read_dataset(context, ref), plain)
     return calibrations
 
 

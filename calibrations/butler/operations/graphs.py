@@ -19,7 +19,9 @@ from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
 from lsst.pipe.base.quantum_graph_builder import QuantumGraphBuilderError
 from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
 
+from calibrations.butler.camera_policy import policy_digest
 from calibrations.butler.errors import EmptyGraphError, RunChangedError
+from calibrations.butler.instrument_classes import choose_instrument_class
 from calibrations.butler.operations.queries import (
     find_exposures,
     package_versions,
@@ -83,8 +85,8 @@ def make_pipeline(session: Session, request: PipelineRequest) -> Pipeline:
     except FileNotFoundError:
         known = nearest(request.pipeline, session.settings.pipelines, "configured")
         raise NotFoundError(f"There is no pipeline at {address}{known}.") from None
-    if session.settings.instrument_class:
-        pipeline.addInstrument(session.settings.instrument_class)
+    if instrument := choose_instrument_class(session.settings, address):
+        pipeline.addInstrument(instrument)
     for name, value in sorted(request.overrides.items()):
         label, _, key = name.partition(":")
         try:
@@ -114,12 +116,16 @@ def _identify(session: Session, request: PipelineRequest) -> dict[str, Any]:
 
     The products' date is left out: it is kept in the graph, and a resume keeps it.
     """
-    return {
+    identity = {
         "pipeline": str(make_pipeline(session, request)),
         "inputs": list(request.inputs),
         "where": request.where,
         "versions": package_versions(),
     }
+    # Gains of another camera make other products.
+    if digest := policy_digest(session.settings.instrument):
+        identity["camera"] = digest
+    return identity
 
 
 def _digest(identity: dict[str, Any]) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 from calibrations.butler.operations import (
     certification,
     chains,
+    companions,
+    curated,
     execution,
     exports,
     imports,
@@ -26,6 +28,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
         chains.define_chain,
         chains.prepend_chain,
         chains.remove_from_chain,
+        companions.ingest_companions,
+        curated.ingest_curated,
         execution.run_pipeline,
         exports.export_collection,
         imports.import_collection,

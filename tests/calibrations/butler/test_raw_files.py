@@ -52,7 +52,7 @@ def test_what_is_not_there_is_named(folder, tmp_path):
         str(tmp_path / "empty"),
         str(tmp_path / "no*"),
     ]
-    assert "holds no file" in missing[0].reason
+    assert "holds no file called" in missing[0].reason
     assert "Nothing matches" in missing[1].reason
 
 
