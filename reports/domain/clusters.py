@@ -64,7 +64,9 @@ def _fold(group: Sequence[Result], names: Mapping[int, str]) -> Iterable[Cluster
         return
     rest: list[Result] = []
     for exposure, members in _split(group, lambda r: r.exposure).items():
-        if _is_cause(members) or group[0].level == "EXP":
+        if not exposure:  # the calibration itself was judged
+            rest += members
+        elif _is_cause(members) or group[0].level == "EXP":
             yield from _cluster(ClusterKind.EXPOSURE, f"Exposure {exposure}", members)
         else:
             rest += members
@@ -120,11 +122,19 @@ def _sentence(
         return f"{place}: {len(failed)} of {len(members)} {what}"
     if kind is ClusterKind.DETECTOR and level == "AMP":
         amplifiers = len({result.amplifier for result in failed})
-        return f"{place}: {amplifiers} amplifiers, {_exposures(failed, members)}"
-    return f"{place}: {_exposures(failed, members)}"
+        return _join(place, f"{amplifiers} amplifiers", _exposures(failed, members))
+    return _join(place, _exposures(failed, members))
+
+
+def _join(place: str, *parts: str) -> str:
+    said = ", ".join(filter(None, parts))
+    return f"{place}: {said}" if said else place
 
 
 def _exposures(failed: Sequence[Result], members: Sequence[Result]) -> str:
+    """Write ``2 of 9 exposures``; nothing where a calibration itself was judged."""
+    if not any(result.exposure for result in members):
+        return ""
     hit = len({result.exposure for result in failed})
     total = len({result.exposure for result in members})
     return f"{hit} of {total} exposures"

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 
 __all__ = ["Result", "TestNote", "show_margin", "show_number", "show_unit"]
 
-_UNITS = {"electron": "e⁻", "electron/s": "e⁻/s", "electron2": "e⁻²", "adu": "ADU"}
+_UNITS = {
+    "1/electron": "1/e⁻",
+    "adu": "ADU",
+    "adu2": "ADU²",
+    "electron": "e⁻",
+    "electron/adu": "e⁻/ADU",
+    "electron/s": "e⁻/s",
+    "electron2": "e⁻²",
+    "pixel": "px",
+}
 
 
 @dataclass(frozen=True)
@@ -13,7 +22,7 @@ class Result:
     """A statistic of one amplifier (or detector, or exposure) against its limit."""
 
     exposure: int
-    """0 for a test of a whole run."""
+    """0 where the calibration itself was judged, without an exposure."""
     detector: int
     """-1 for a test of a whole exposure."""
     amplifier: str

@@ -25,20 +25,47 @@ class StagePlan:
     verification: str
 
     @property
-    def tests_dataset(self) -> str:
-        """Dataset type of the verification's table of tests."""
-        return f"{specification(self.calib_type).verification}Tests"
+    def is_verified(self) -> bool:
+        """Whether there are tests of the type; some only serve to make others."""
+        return specification(self.calib_type).is_verified
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is an image, not a table."""
+        return bool(specification(self.calib_type).units)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Name what is verified, as in ``verify{Kind}``: a curve's gains as well."""
+        found = specification(self.calib_type)
+        stems = [found.verification] if found.verification else []
+        return tuple(s.removeprefix("verify") for s in (*stems, *found.also_verified))
+
+    @property
+    def tests_datasets(self) -> tuple[str, ...]:
+        """Dataset types of the verification's tables of tests, its own first."""
+        return tuple(f"verify{kind}Tests" for kind in self.kinds)
 
     @property
     def residual_datasets(self) -> tuple[str, ...]:
         """Dataset types that may hold residuals, the finest first."""
-        stem = specification(self.calib_type).verification
-        return f"{stem}IsrExp", f"{stem}IsrExpBin8"
+        return tuple(
+            f"verify{kind}{image}"
+            for kind in self.kinds[:1]
+            for image in ("IsrExp", "IsrExpBin8")
+        )
+
+    @property
+    def plot_datasets(self) -> tuple[str, ...]:
+        """Patterns of the plots that the verification drew amplifier by amplifier."""
+        # Upstream's analyses of defects have a singular in their names.
+        stems = ("Defect" if kind == "Defects" else kind for kind in self.kinds)
+        return tuple(f"cp{stem}*_GridPlot" for stem in stems)
 
     @property
     def missing(self) -> str:
         """What is absent, in a sentence; empty when nothing is."""
-        if not self.verification:
+        if not self.verification and self.is_verified:
             return f"{self.generation} was not verified: nothing is known of it."
         if not self.generation:
             return f"{self.verification} is here without the generation that it tested."

@@ -37,6 +37,8 @@ class Verdict(StrEnum):
     WARNING = "warning"
     """Results of an advisory test failed: it decides nothing."""
     MISSING = "missing"
+    UNTESTED = "no tests"
+    """There is no test of the type: it only serves to make others."""
 
     @property
     def label(self) -> str:

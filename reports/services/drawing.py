@@ -53,15 +53,14 @@ def draw_planes(stage: StageEvidence, instrument: str, folder: Path) -> list[dic
     figure = plot_verdict_plane(
         cells, outlines, verdicts, title=f"{label}: verdict of each amplifier"
     )
-    drawn = [
-        _keep_plane(
-            figure, folder, stage, "", "All tests that decide, over all exposures."
-        )
-    ]
+    over = ", over all exposures" if any(r.exposure for r in stage.results) else ""
+    drawn = [_keep_plane(figure, folder, stage, "", f"All tests that decide{over}.")]
     for test in _numeric_tests(stage):
         results = [r for r in stage.results if (r.level, r.test) == ("AMP", test)]
         drawn.append(_draw_metric(stage, test, results, cells, outlines, folder))
-        if not all(r.passed for r in results) and worst_margins(results):
+        has_exposures = any(r.exposure for r in results)
+        has_failed = not all(r.passed for r in results)
+        if has_exposures and has_failed and worst_margins(results):
             drawn.append(_draw_worst(stage, test, results, cells, outlines, folder))
     return drawn
 
@@ -81,6 +80,8 @@ def draw_detectors(
         ``residuals``; ``combined_range`` and ``residual_range`` in words.
     """
     names = stage.detector_names(instrument)
+    if not stage.combined and not stage.residuals:
+        return {"detectors": [], "combined_range": "", "residual_range": ""}
     rows: dict[int, dict[str, Any]] = {
         d: {"detector": d, "name": name, "combined": "", "residuals": []}
         for d, name in names.items()
@@ -200,11 +201,13 @@ def _draw_metric(
         title=f"{stage.plan.label}: {test}",
         label=f"{statistic} ({unit})" if unit else statistic,
     )
-    exposures = len({r.exposure for r in results})
-    caption = (
-        f"Median of {statistic} over {exposures} exposures; framed: failed on at "
-        "least one. The colours span the 2nd to 98th percentile."
-    )
+    exposures = len({r.exposure for r in results if r.exposure})
+    if exposures:
+        caption = f"Median of {statistic} over {exposures} exposures; framed: failed "
+        caption += "on at least one."
+    else:
+        caption = f"{statistic} of the calibration itself; framed: failed."
+    caption += " The colours span the 2nd to 98th percentile."
     return _keep_plane(figure, folder, stage, test, caption)
 
 

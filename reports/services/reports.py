@@ -28,6 +28,7 @@ from reports.services.drawing import draw_detectors, draw_planes
 from reports.services.evidence import keep_folder, new_folder
 from reports.services.gathering import StageEvidence, gather_stages
 from reports.services.pages import write_pages, write_results
+from reports.services.products import copy_plots, write_product
 from reports.services.record import build_record
 from reports.services.summaries import summarise_report, summarise_stage
 from taxicab.core.models import Job, JobStatus
@@ -138,6 +139,8 @@ def write_report(
                 "results_file": f"results/{stage.plan.key}.csv",
                 "focal_planes": draw_planes(stage, instrument, folder),
                 **draw_detectors(stage, instrument, folder, tick=progress.tick),
+                "product": write_product(stage, instrument, folder),
+                "plots": copy_plots(stage, instrument, folder),
             }
         )
     summary = summarise_report(ticket, summaries, facts)

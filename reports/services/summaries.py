@@ -29,9 +29,16 @@ _WORDS = {
     Verdict.FAILED: "Some tests failed: the board decides whether they matter.",
     Verdict.WARNING: "Every test that decides passed; an advisory one did not.",
     Verdict.MISSING: "Something was not verified: see below what is missing.",
+    Verdict.UNTESTED: "There are no tests of what is here: it serves to make others.",
 }
 
-_GRAVITY = (Verdict.FAILED, Verdict.MISSING, Verdict.WARNING, Verdict.PASSED)
+_GRAVITY = (
+    Verdict.FAILED,
+    Verdict.MISSING,
+    Verdict.WARNING,
+    Verdict.PASSED,
+    Verdict.UNTESTED,
+)
 
 
 def summarise_report(
@@ -68,6 +75,8 @@ def summarise_stage(stage: StageEvidence, instrument: str) -> dict[str, Any]:
     failing = find_failing_amplifiers(stage.results, notes=stage.notes)
     clusters = find_clusters(stage.results, detector_names=names)
     verdict = _gravest([line.verdict for line in lines])
+    if not stage.plan.is_verified:
+        verdict = Verdict.UNTESTED
     exposures = sorted({r.exposure for r in stage.results if r.exposure})
     return {
         "key": stage.plan.key,
@@ -78,6 +87,7 @@ def summarise_stage(stage: StageEvidence, instrument: str) -> dict[str, Any]:
         "missing": stage.missing,
         "verdict": str(Verdict.MISSING if stage.missing else verdict),
         "counts": asdict(count_results(lines)),
+        "is_image": stage.plan.is_image,
         "n_exposures": len(exposures),
         "n_detectors": len({r.detector for r in stage.results if r.detector >= 0}),
         "lines": [_line(line, names) for line in lines],

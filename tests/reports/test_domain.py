@@ -235,7 +235,7 @@ def test_verifications_go_with_their_generations():
         ("bias", f"{FOLDER}/biasGen.20261109b", ""),
         ("flat-r", f"{FOLDER}/flatGen-r.20261109a", ""),
     ]
-    assert plans[1].tests_dataset == "verifyFlatTests"
+    assert plans[1].tests_datasets == ("verifyFlatTests",)
 
 
 def test_what_is_absent_is_said():

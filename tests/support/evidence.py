@@ -1,6 +1,8 @@
 """Stages of a report made of known numbers and small FITS files."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from astropy.io import fits
 
 from calibrations.domain.cameras import camera
@@ -106,6 +108,60 @@ def make_stage(calib_type, folder, *, exposures=EXPOSURES, band=""):
     return StageEvidence(
         plan, make_results(calib_type, exposures=exposures), combined, residuals
     )
+
+
+def make_table_results(calib_type, *, level="AMP", seed=2):
+    """Results of a calibration judged without exposures; amplifier NOISY fails."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for detector in camera("LSSTComCam").detectors:
+        for amplifier in detector.amplifiers:
+            for one in criteria_for(calib_type, level):
+                is_bad = (detector.id, amplifier) == NOISY
+                value = random.uniform(0.3, 0.8) + is_bad
+                rows.append(
+                    make_result(
+                        exposure=0,
+                        detector=detector.id,
+                        amplifier=amplifier,
+                        test=one.test,
+                        statistic=one.statistic,
+                        value=value,
+                        sense=one.sense,
+                        unit=one.unit,
+                        passed=not is_bad,
+                        dmtn101=one.dmtn101,
+                    )
+                )
+    return rows
+
+
+def make_table_stage(calib_type, folder, results):
+    """A stage whose calibration is a table of amplifiers, with a grid of plots."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = calib_type.capitalize()
+    (plan,) = plan_stages(
+        [GENERATION.format(calib_type, "")], [VERIFICATION.format(kind, "")]
+    )
+    tables, plots = {}, []
+    for detector in camera("LSSTComCam").detectors:
+        path = folder / f"{calib_type}-{detector.id}.parq"
+        gain = np.linspace(1.3, 1.5, 16)
+        gain[3] = np.nan
+        field = pa.field("GAIN", pa.float64(), metadata={"unit": "electron/adu"})
+        columns = [
+            pa.array(list(detector.amplifiers)),
+            pa.array(gain),
+            pa.array([[1.0, 2.0]] * 16),
+        ]
+        names = [pa.field("AMPLIFIER_NAME", pa.string()), field]
+        names.append(pa.field("RAW_MEANS", pa.list_(pa.float64())))
+        pq.write_table(pa.Table.from_arrays(columns, schema=pa.schema(names)), path)
+        tables[detector.id] = str(path)
+        plot = folder / f"{calib_type}-{detector.id}.png"
+        plot.write_bytes(b"\x89PNG of a grid")
+        plots.append((f"cp{kind}DetCore_{calib_type}Plot_GridPlot", detector.id, plot))
+    return StageEvidence(plan, results, tables=tables, plots=plots)
 
 
 def write_image(path, unit, *, seed, binning=1):
