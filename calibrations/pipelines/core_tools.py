@@ -249,6 +249,73 @@ ANALYSES: Mapping[str, Analysis] = {
             "defectsPixelsFrac": PlaneTool(
                 "DEFECTS_FRAC", "", "share of pixels masked"
             ),
+            "defectsHotPixels": PlaneTool("DEFECTS_N_HOT", "pixel", "hot pixels"),
+            "defectsColdPixels": PlaneTool("DEFECTS_N_COLD", "pixel", "cold pixels"),
+        }
+    ),
+    # Ours from here: upstream has none, or has them commented out.
+    "cpGainCore": Analysis(
+        planes={
+            "gainFromFlatPairPerAmp": PlaneTool(
+                "GAIN_GAIN_FROM_FLAT_PAIR", "electron/adu", "gain of flat pairs"
+            ),
+            "gainIsrNoisePerAmp": PlaneTool(
+                "GAIN_ISR_NOISE", "electron", "read noise of the overscan"
+            ),
+        }
+    ),
+    "cpLinearizerCore": Analysis(
+        planes={
+            "linearizerMaxResidualPerAmp": PlaneTool(
+                "LINEARITY_MAX_RESIDUAL", "percent", "greatest correction left"
+            ),
+            "linearizerFitResidualPerAmp": PlaneTool(
+                "LINEARITY_FIT_RESIDUAL", "percent", "scatter about proportionality"
+            ),
+        }
+    ),
+    "cpCrosstalkCore": Analysis(
+        planes={
+            "crosstalkMaxPullPerAmp": PlaneTool(
+                "CROSSTALK_MAX_PULL", "", "greatest coefficient left, over its error"
+            )
+        }
+    ),
+    "cpBfkCore": Analysis(
+        planes={
+            "bfkNeighbourBeforePerAmp": PlaneTool(
+                "BFK_NEIGHBOUR_BEFORE", "1/electron", "covariance of neighbours"
+            ),
+            "bfkNeighbourAfterPerAmp": PlaneTool(
+                "BFK_NEIGHBOUR_AFTER", "1/electron", "covariance left, corrected"
+            ),
+            "bfkVarianceRatioPerAmp": PlaneTool(
+                "BFK_VARIANCE_RATIO_AFTER", "", "variance over that of photons"
+            ),
+        }
+    ),
+    "cpCtiCore": Analysis(
+        planes={
+            "ctiSerialEperPerAmp": PlaneTool(
+                "CTI_SERIAL_EPER", "", "serial EPER left once corrected"
+            ),
+            "ctiParallelEperPerAmp": PlaneTool(
+                "CTI_PARALLEL_EPER", "", "parallel EPER"
+            ),
+            "ctiGlobalPerAmp": PlaneTool("CTI_GLOBAL_CTI", "", "global CTI"),
+            "ctiDriftScalePerAmp": PlaneTool(
+                "CTI_DRIFT_SCALE", "", "strength of the local offset"
+            ),
+        }
+    ),
+    "cpFringeCore": Analysis(
+        planes={
+            "fringeAmplitudeBeforePerAmp": PlaneTool(
+                "FRINGE_AMPLITUDE_BEFORE", "", "structure of the sky"
+            ),
+            "fringeAmplitudeAfterPerAmp": PlaneTool(
+                "FRINGE_AMPLITUDE_AFTER", "", "structure left once subtracted"
+            ),
         }
     ),
 }

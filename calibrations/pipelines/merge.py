@@ -24,7 +24,8 @@ from lsst.pipe.base import (
 )
 
 from calibrations.domain.cameras import camera
-from calibrations.domain.criteria import evaluate_all, succeeded
+from calibrations.domain.criteria import evaluate_all, stage_of, succeeded
+from calibrations.domain.merged_stats import child_stats
 from calibrations.pipelines.judging import verdicts
 from calibrations.pipelines.merge_configs import (
     MergeDetectorFilterRunConfig,
@@ -34,7 +35,6 @@ from calibrations.pipelines.merge_configs import (
     MergeRunConfig,
 )
 from calibrations.pipelines.tables import (
-    failures,
     outcome_row,
     outcomes_table,
     stack_tables,
@@ -108,7 +108,7 @@ class MergeExposureTask(MergeTask):
             for detector, table in zip(ids, tests, strict=True)
         }
         success = all(child["SUCCESS"] for child in stats.values())
-        stage = self.config.connections.stage.upper()
+        stage = stage_of(self.config.connections.stage)
         all_tests, all_results = stack_tables(tests), stack_tables(results)
         exposure = int(all_results["exposure"][0])
         measured = exposure_statistics(stage, all_results)
@@ -201,13 +201,7 @@ def detector_names(instrument: str) -> dict[int, str]:
 
 def summary(tests: Table, names: Mapping[int, str] | None = None) -> dict[str, Any]:
     """``SUCCESS``, with ``FAILURES`` and ``WARNINGS`` where there are any."""
-    failed, warned = failures(tests, names)
-    child: dict[str, Any] = {"SUCCESS": not failed}
-    if failed:
-        child["FAILURES"] = failed
-    if warned:
-        child["WARNINGS"] = warned
-    return child
+    return child_stats(tests[~np.asarray(tests["passed"], dtype=bool)], names)
 
 
 def exposure_statistics(stage: str, results: Table) -> dict[str, float]:

@@ -12,7 +12,6 @@ __all__ = [
     "NO_DETECTOR",
     "NO_EXPOSURE",
     "TEST_COLUMNS",
-    "failures",
     "outcome_row",
     "outcomes_table",
     "stack_tables",
@@ -126,27 +125,3 @@ def outcomes_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             for name, kind in TEST_COLUMNS.items()
         }
     )
-
-
-def failures(
-    tests: Table, detector_names: Mapping[int, str] | None = None
-) -> tuple[list[str], list[str]]:
-    """Name what failed, as upstream does, and what only warns.
-
-    Parameters
-    ----------
-    tests
-        Rows of the long table.
-    detector_names
-        With it every name begins with the detector's, as it must once rows of several
-        detectors are together: ``R22_S21 C17 NOISE``, ``R22_S22 SCATTER``; a test of
-        the exposure keeps its plain name.
-    """
-    failed: list[str] = []
-    warned: list[str] = []
-    for row in tests[~np.asarray(tests["passed"], dtype=bool)]:
-        words = [str(row["amplifier"]), str(row["test"])]
-        if detector_names is not None and row["detector"] != NO_DETECTOR:
-            words.insert(0, detector_names[int(row["detector"])])
-        (warned if row["advisory"] else failed).append(" ".join(filter(None, words)))
-    return failed, warned

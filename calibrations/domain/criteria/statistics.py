@@ -125,6 +125,11 @@ STATISTICS: tuple[Statistic, ...] = (
             ("PTC_BFE_A00", "1/electron", "Brighter-fatter coefficient a00."),
             ("PTC_MAX_RAW_MEANS", "adu", "Greatest mean of any pair."),
             (
+                "NOISE_CHI_SQUARED",
+                "",
+                "Reduced chi² of the overscan's noise about its mean over all pairs.",
+            ),
+            (
                 "PTC_ROW_MEAN_VARIANCE_SLOPE",
                 "",
                 "Variance of the rows' means over the one that photons alone make.",
@@ -141,6 +146,86 @@ STATISTICS: tuple[Statistic, ...] = (
             ("AMP_GAIN", "electron/adu", "Gain of the camera model."),
             ("ISR_NOISE", "electron", "Read noise from the overscan."),
             ("AMP_NOISE", "electron", "Read noise of the camera model."),
+        ),
+    ),
+    *_group(
+        "LINEARITY",
+        "AMP",
+        (
+            (
+                "MAX_RESIDUAL",
+                "percent",
+                "Greatest correction that a second linearizer still makes.",
+            ),
+            ("QUADRATIC", "1/adu", "Quadratic term of a second polynomial."),
+            (
+                "FIT_RESIDUAL",
+                "percent",
+                "Robust scatter of linearized flats about proportionality to light.",
+            ),
+        ),
+    ),
+    *_group(
+        "CROSSTALK",
+        "DET",
+        (
+            ("N_VALID", "", "Pairs of amplifiers with a significant coefficient left."),
+            ("N_MEASURED", "", "Pairs of amplifiers that could be measured."),
+        ),
+    ),
+    *_group(
+        "CROSSTALK",
+        "AMP",
+        (("MAX_PULL", "", "Greatest coefficient left, over its error."),),
+    ),
+    *_group(
+        "BFK",
+        "AMP",
+        (
+            ("KERNEL_VALID", "", "1 where the kernel passed its own checks."),
+            (
+                "NEIGHBOUR_BEFORE",
+                "1/electron",
+                "Mean of C10 and C01 of flats over the mean squared, uncorrected.",
+            ),
+            ("NEIGHBOUR_AFTER", "1/electron", "The same once corrected."),
+            ("NEIGHBOUR_ERROR", "1/electron", "Standard error of the two."),
+            (
+                "VARIANCE_RATIO_AFTER",
+                "",
+                "Variance of corrected flats over that of photons and readout.",
+            ),
+            ("VARIANCE_RATIO_ERROR", "", "Its standard error."),
+        ),
+    ),
+    *_group(
+        "CTI",
+        "AMP",
+        (
+            ("SERIAL_EPER", "", "Charge a transfer left in the serial overscan."),
+            ("PARALLEL_EPER", "", "Charge a transfer left in the parallel overscan."),
+            ("GLOBAL_CTI", "", "Loss of charge a transfer that is corrected."),
+            ("DRIFT_SCALE", "", "Strength of the local offset that is corrected."),
+            ("DRIFT_RESIDUAL", "", "Local offset that is left once corrected."),
+        ),
+    ),
+    *_group(
+        "FRINGE",
+        "AMP",
+        (
+            ("AMPLITUDE_BEFORE", "", "Structure of the sky, in fractions of it."),
+            ("AMPLITUDE_AFTER", "", "The same once fringes are subtracted."),
+            ("AMPLITUDE_ERROR", "", "Error of the two."),
+            ("NOISE_BEFORE", "", "Scatter of pixels, in fractions of the sky."),
+            ("NOISE_AFTER", "", "The same once fringes are subtracted."),
+        ),
+    ),
+    *_group(
+        "FRINGE",
+        "DET",
+        (
+            ("SCALE", "", "Strength of the fringe frame in the exposure."),
+            ("SCALE_ERROR", "", "Its error."),
         ),
     ),
 )

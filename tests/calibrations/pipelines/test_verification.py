@@ -1,10 +1,14 @@
 import math
+from io import StringIO
 
 import numpy as np
 import pytest
+import yaml
+from django.core.management import call_command
 from lsst.daf.butler import Butler
 
 from calibrations.domain.criteria import CRITERIA_VERSION, criteria_for
+from calibrations.pipelines.verify import VerifyBiasTask
 from tests.calibrations.pipelines.conftest import DETECTORS, GROWN, JUST_OVER
 from tests.support.observatory import FIRST_NIGHT, SECOND_NIGHT
 from tests.support.pipelines import build_graph, select
@@ -54,6 +58,25 @@ def test_run_statistics_have_the_merged_shape_and_lose_nothing(lifecycle):
     assert "R22_S11 C03 READ_NOISE_CONSISTENT" in bad["WARNINGS"]
     flat = lifecycle.verified("Stats", "flat")[lifecycle.saturated_exposure]
     assert "R22_S11 C10 PROCESSING" in flat["FAILURES"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", STAGES)
+def test_upstreams_yaml_can_be_made_of_the_rows_again(lifecycle, kind):
+    """The command writes what merging wrote, failures and all."""
+    out = StringIO()
+    more = ("--exposure", str(second_night(kind))) if kind == "flat" else ()
+    run = (str(lifecycle.repository), f"verify/{kind}", kind.capitalize())
+    call_command("export_verification", *run, *more, stdout=out)
+    tree = yaml.safe_load(out.getvalue())
+    if kind == "flat":
+        merged = lifecycle.verified("ExpStats", kind, exposure=second_night(kind))
+        assert tree.pop("VERIFY") == merged.pop("VERIFY")
+        merged.pop("EXP")
+    else:
+        merged = lifecycle.verified("Stats", kind)
+    assert tree == merged
+    assert len(tree) > 1
 
 
 def test_exposure_statistics_name_detectors(lifecycle):
@@ -211,7 +234,8 @@ def test_one_graph_run_twice_gives_the_same_bytes(copied):
         return found
 
     first = fingerprints()
-    assert len(first) == 5 + 4 + 4 + 1 + 6
+    # Detector, exposure, run, mosaic; core, extended and trends.
+    assert len(first) == 5 + 4 + 4 + 1 + 6 + 8 + 4
     assert fingerprints() == first
 
 
@@ -223,3 +247,33 @@ def test_a_residual_mosaic_shows_each_exposure(lifecycle, kind):
     assert values.size > 2 * 300
     level = 50000 if kind == "flat" else 0
     assert np.median(values) == pytest.approx(level, rel=0.1, abs=0.5)
+
+
+@pytest.mark.parametrize("kind", STAGES)
+def test_shifts_and_profiles_are_measured_at_every_stage(lifecycle, kind):
+    stage = kind.upper()
+    results = lifecycle.verified("Results", kind)
+    amplifiers = results[results["amplifier"] != ""]
+    counts = np.ma.filled(amplifiers[f"{stage}_BIAS_SHIFT_COUNT"], -1)
+    assert (counts >= 0).all()
+    serial = np.asarray(amplifiers[f"{stage}_SERIAL_PROF"], float)
+    # A profile averages to what its amplifier does: no pixel is masked for most.
+    level = np.nanmedian(serial, axis=1)
+    mean = np.asarray(amplifiers[f"{stage}_MEAN"], float)
+    noise = np.asarray(amplifiers[f"{stage}_NOISE"], float)
+    assert (np.abs(level - mean) < noise).mean() > 0.9
+    extremes = [
+        np.asarray(amplifiers[f"{stage}_{stage}_DIST_{p}_PCT"], float)
+        for p in ("0.0", "50.0", "100.0")
+    ]
+    assert (extremes[0] < extremes[1]).all()
+    assert (extremes[1] < extremes[2]).all()
+
+
+def test_profiles_can_be_left_out_and_what_is_judged_must_be_applied():
+    config = VerifyBiasTask.ConfigClass()
+    assert config.doProfiles
+    config.validate()
+    config.applies = ["defects"]
+    with pytest.raises(ValueError, match="to verify a bias it must"):
+        config.validate()
