@@ -29,7 +29,7 @@ class ConsequenceSerializer(serializers.Serializer[Consequence]):
     """A certified calibration that rests on an older one than there is now."""
 
     type = serializers.CharField(source="built.held.type")
-    label = serializers.CharField(source="built.label")
+    label = serializers.CharField(source="built.label")  # type: ignore[assignment]
     collection = serializers.CharField(source="built.collection")
     older = serializers.CharField(help_text="What it was made with; empty: unknown.")
     newer = serializers.CharField(source="newer.collection")
@@ -44,7 +44,9 @@ class ConsequenceSerializer(serializers.Serializer[Consequence]):
 class PartSerializer(serializers.Serializer[NodePart]):
     """The latest attempt at a type, in one filter where it has filters."""
 
-    label = serializers.CharField(source="generation.label")
+    label = serializers.CharField(  # type: ignore[assignment]
+        source="generation.label"
+    )
     physical_filter = serializers.CharField(source="generation.physical_filter")
     generation = serializers.IntegerField(source="generation.pk")
     collection = serializers.CharField(source="generation.collection")

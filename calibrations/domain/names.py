@@ -308,16 +308,20 @@ def check_tag(tag: str) -> str:
 
 
 def check_names_fit(
-    instrument: str, ticket: str, tag: str, types: Iterable[CalibrationType]
+    instrument: str,
+    ticket: str,
+    tag: str,
+    types: Iterable[CalibrationType],
+    band: str = "r",
 ) -> None:
     """Refuse a tag with which some name of a set would be too long for the Butler.
 
     Said when a ticket is opened: the longest name may be that of a type built days
-    later. A band is taken to be one letter, as those of Rubin's filters are.
+    later. A band is taken to be one letter then, as those of Rubin's filters are.
     """
     folder = f"{instrument}/calib/{ticket}/{tag}/"
     stems = {
-        f"{stem}-r" if SPECIFICATIONS[type_].is_per_filter else stem: type_
+        f"{stem}-{band}" if SPECIFICATIONS[type_].is_per_filter else stem: type_
         for type_ in types
         for kind in _ATTEMPTS
         if (stem := _stem(SPECIFICATIONS[type_], kind))

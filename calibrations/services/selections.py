@@ -7,7 +7,8 @@ from celery import Task
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from calibrations.domain.graph import find_graph
+from calibrations.domain.graph import find_graph, specification
+from calibrations.domain.names import check_names_fit
 from calibrations.domain.selections import find_problems, rule_for
 from calibrations.models import (
     ConstructionTicket,
@@ -192,3 +193,7 @@ def _check_type(
         raise InputError(f"A {calib_type} is made for one filter: say which.")
     if physical_filter and not is_per_filter:
         raise InputError(f"A {calib_type} is made without a filter.")
+    # When the ticket was opened, bands were taken to be one letter.
+    band = band_of(physical_filter)
+    types = [specification(calib_type).type]
+    check_names_fit(ticket.instrument_id, ticket.key, ticket.tag, types, band or "r")

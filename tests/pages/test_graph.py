@@ -51,7 +51,7 @@ def test_every_type_of_the_order_is_a_box_that_opens_its_panel(ticket, observer)
 
 def test_a_box_says_state_attempt_filter_and_progress(ticket, observer):
     make_built(ticket, "bias")
-    make_built(ticket, "flat_for_defects:r_03", letter="c")
+    make_built(ticket, "flat_for_defects:r_03", letter="c", hour=1)
     make_built(ticket, "flat_for_defects:i_06", until="generation", status="failed")
     running = make_built(
         ticket, "dark_for_defects", until="generation", status="running"

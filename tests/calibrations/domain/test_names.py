@@ -3,7 +3,7 @@ import string
 
 import pytest
 
-from calibrations.domain.graph import GRAPHS, specification
+from calibrations.domain.graph import GRAPHS, CalibrationType, specification
 from calibrations.domain.names import (
     BadNameError,
     CollectionKind,
@@ -186,6 +186,13 @@ def test_a_tag_is_refused_with_the_room_that_there_is():
     # With bootstraps the names are longer, and the room smaller.
     with pytest.raises(BadNameError, match="at most 9 characters"):
         check_names_fit("LSSTComCam", "DM-47447", "t" * 11, GRAPHS["cp_pipe"].types)
+
+
+def test_a_long_band_takes_its_room():
+    fringe = [CalibrationType.FRINGE]
+    check_names_fit("LSSTComCam", "DM-47447", "gainFixup", fringe, "y")
+    with pytest.raises(BadNameError, match="at most 6 characters"):
+        check_names_fit("LSSTComCam", "DM-47447", "gainFixup", fringe, "OG590nmx")
 
 
 def test_where_no_tag_fits_that_is_said():

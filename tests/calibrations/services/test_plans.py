@@ -1,13 +1,21 @@
 """The graph of a ticket: what can be built, what rests on an older one, how long."""
 
+from pathlib import Path
+
 import pytest
 
+import calibrations
 from calibrations import tasks
 from calibrations.models import Certification
 from calibrations.services.certification import request_certification
 from calibrations.services.consequences import consequences_of, ticket_consequences
 from calibrations.services.generation import request_generation
-from calibrations.services.orders import camera_orders, choose_graph, chosen_graph
+from calibrations.services.orders import (
+    PIPELINES,
+    camera_orders,
+    choose_graph,
+    chosen_graph,
+)
 from calibrations.services.overview import find_node, graph_view
 from calibrations.services.repositories import butler_settings
 from calibrations.services.validity import suggest_validity
@@ -233,6 +241,13 @@ def test_each_order_has_its_pipelines(paper_place, instrument):
     own = butler_settings(paper_place, instrument=instrument.name, graph="cp_pipe")
     assert own.pipelines["bias"] == "/site/cpBias.yaml"
     assert own.pipelines["dark"] == today.pipelines["dark"]
+
+
+@pytest.mark.parametrize("graph", list(PIPELINES))
+def test_every_pipeline_of_an_order_is_there(graph):
+    for name, address in PIPELINES[graph].items():
+        path = address.removeprefix("resource://calibrations/")
+        assert (Path(calibrations.__file__).parent / path).is_file(), name
 
 
 def test_the_order_is_chosen_for_one_camera_by_who_manages(
