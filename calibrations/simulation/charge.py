@@ -66,7 +66,7 @@ def true_covariances(change: np.ndarray, mean_e: float, n: int) -> np.ndarray:
     size = 64
     waves = np.fft.fft2(_centred(change, (size, size))).real
     flat = np.abs(waves) * mean_e < 1e-9
-    safe = np.where(flat, 1.0, waves)
+    safe = np.where(flat, -1.0 / mean_e, waves)
     power = np.where(flat, mean_e, np.expm1(2.0 * safe * mean_e) / (2.0 * safe))
     covariances: np.ndarray = np.fft.ifft2(power).real[:n, :n]
     return covariances
