@@ -22,6 +22,7 @@ __all__ = [
     "Average",
     "KernelSettings",
     "check_kernel",
+    "kernel_from_correlation",
     "mean_correlation",
     "scaled_correlations",
     "solve_kernel",
@@ -60,6 +61,10 @@ class KernelSettings:
 
     average: Average = Average.WEIGHTED
     """Upstream: ``CLIPPED_MEAN``, which the faintest pairs, the noisiest, dominate."""
+
+    per_detector: bool = False
+    """One kernel for all amplifiers, of their mean correlations: for few pairs, or
+    small readout windows."""
 
     n_lags: int = 10
     clip_sigma: float = 5.0
@@ -110,6 +115,8 @@ def solve_kernels(
                 f"The covariances of {curve.amplifier} have {n_lags} lags where a "
                 f"kernel of {settings.n_lags} is wanted."
             )
+    if settings.per_detector:
+        return _solve_together(curves, settings)
     return [solve_kernel(curve, settings) for curve in curves]
 
 
@@ -117,29 +124,81 @@ def solve_kernel(
     curve: PhotonTransferCurve, settings: KernelSettings
 ) -> BrighterFatterKernel:
     """Measure the kernel of one amplifier; see `solve_kernels`."""
-    side = 2 * settings.n_lags + 1
-    nothing = np.zeros((side, side))
-
-    def failed(reason: str) -> BrighterFatterKernel:
-        return BrighterFatterKernel(
-            curve.amplifier, nothing, curve.gain, valid=False, reason=reason
-        )
-
-    if curve.bad or not curve.gain > 0:
-        return failed(f"no gain: {curve.reason or 'not positive'}")
+    if reason := _unusable(curve):
+        return _no_kernel(curve, settings, reason)
     try:
-        correlation = _correlation(curve, settings)
+        correlation = _correlation([curve], settings)
     except ImageError as error:
-        return failed(str(error))
-    # Lag along x first there, rows first here.
-    source = np.pad(symmetrized(correlation).T, 1)
-    if settings.force_zero_sum:
-        centre = side // 2
-        source[centre, centre] -= source.sum()
-    kernel = solve_poisson(source)
+        return _no_kernel(curve, settings, str(error))
+    kernel = kernel_from_correlation(correlation, settings)
     reason = check_kernel(kernel, settings)
     return BrighterFatterKernel(
         curve.amplifier, kernel, curve.gain, valid=not reason, reason=reason
+    )
+
+
+def kernel_from_correlation(
+    correlation: np.ndarray, settings: KernelSettings
+) -> np.ndarray:
+    """Tile a correlation matrix to all four quadrants and solve for its kernel.
+
+    Parameters
+    ----------
+    correlation
+        Shape (n_lags, n_lags), 1/electron, lag along x first.
+    settings
+        Whether the sum is made zero.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (2 n_lags + 1, 2 n_lags + 1), rows first: the tiled matrix has one pixel
+        less on each side and is padded by zeros.
+    """
+    source = np.pad(symmetrized(correlation).T, 1)
+    if settings.force_zero_sum:
+        centre = source.shape[0] // 2
+        source[centre, centre] -= source.sum()
+    return solve_poisson(source)
+
+
+def _solve_together(
+    curves: Sequence[PhotonTransferCurve], settings: KernelSettings
+) -> list[BrighterFatterKernel]:
+    """Give all good amplifiers the kernel of their mean correlations."""
+    good = [curve for curve in curves if not _unusable(curve)]
+    try:
+        kernel = kernel_from_correlation(_correlation(good, settings), settings)
+    except ImageError as error:
+        return [
+            _no_kernel(curve, settings, _unusable(curve) or str(error))
+            for curve in curves
+        ]
+    reason = check_kernel(kernel, settings)
+    return [
+        _no_kernel(curve, settings, why)
+        if (why := _unusable(curve))
+        else BrighterFatterKernel(
+            curve.amplifier, kernel, curve.gain, valid=not reason, reason=reason
+        )
+        for curve in curves
+    ]
+
+
+def _unusable(curve: PhotonTransferCurve) -> str:
+    """Say why a curve makes no kernel; empty if it does."""
+    if curve.bad or not curve.gain > 0:
+        return f"no gain: {curve.reason or 'not positive'}"
+    return ""
+
+
+def _no_kernel(
+    curve: PhotonTransferCurve, settings: KernelSettings, reason: str
+) -> BrighterFatterKernel:
+    """Give a kernel that moves nothing and says why."""
+    side = 2 * settings.n_lags + 1
+    return BrighterFatterKernel(
+        curve.amplifier, np.zeros((side, side)), curve.gain, valid=False, reason=reason
     )
 
 
@@ -267,19 +326,28 @@ def check_kernel(kernel: np.ndarray, settings: KernelSettings | None = None) -> 
     return ""
 
 
-def _correlation(curve: PhotonTransferCurve, settings: KernelSettings) -> np.ndarray:
+def _correlation(
+    curves: Sequence[PhotonTransferCurve], settings: KernelSettings
+) -> np.ndarray:
     """Give the correlation matrix by the chosen way, lag along x first."""
     n = settings.n_lags
+    if not curves:
+        raise ImageError("no amplifier has a gain")
     if settings.average is Average.A_MATRIX:
-        if not np.isfinite(curve.a_matrix).all():
-            raise ImageError(
-                f"a {curve.fit_type} fit gives no a matrix; use FULLCOVARIANCE"
-            )
-        return -curve.a_matrix[:n, :n]
+        for curve in curves:
+            if not np.isfinite(curve.a_matrix).all():
+                raise ImageError(
+                    f"a {curve.fit_type} fit gives no a matrix; use FULLCOVARIANCE"
+                )
+        return -np.mean([curve.a_matrix[:n, :n] for curve in curves], axis=0)
     if settings.average is Average.MODEL:
-        return _sampled(curve, settings)
-    correlations, signals = scaled_correlations(curve, settings)
-    return mean_correlation(correlations, signals, settings)
+        return np.mean([_sampled(curve, settings) for curve in curves], axis=0)
+    parts = [scaled_correlations(curve, settings) for curve in curves]
+    return mean_correlation(
+        np.concatenate([correlations for correlations, _ in parts]),
+        np.concatenate([signals for _, signals in parts]),
+        settings,
+    )
 
 
 def _sampled(curve: PhotonTransferCurve, settings: KernelSettings) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 All sums over pixel pairs are exact: they are convolutions, and convolutions are
 products of Fourier transforms once the image is padded by as many zeros as there are
-lags. Of the inverse transform only the few lags that are wanted are computed, as two
-small matrix products, which makes the two forward transforms all the cost.
+lags. Of the inverse transform only the rows of the few lags that are wanted are
+computed in full. No matrix product is used: threads of a linear algebra library get in
+each other's way where several processes share the cores.
 """
 
 from dataclasses import dataclass
@@ -124,41 +125,35 @@ def pair_sums(
     )
     of_signal = fft.rfft2(signal, s=shape)
     of_weights = fft.rfft2(weights, s=shape)
-    inverse = _PartialInverse(shape, n_lags)
-    cross = np.conj(of_signal) * of_weights
+    power = of_signal.real**2 + of_signal.imag**2
+    window = of_weights.real**2 + of_weights.imag**2
+    cross = np.multiply(np.conj(of_signal, out=of_signal), of_weights, out=of_weights)
+    left = _correlation(cross, shape, n_lags)
+    # The other order of the two is the same at the opposite lags.
+    back = np.conj(cross, out=cross)
     return (
-        inverse.apply(of_signal.real**2 + of_signal.imag**2),
-        inverse.apply(of_weights.real**2 + of_weights.imag**2),
-        inverse.apply(cross),
-        inverse.apply(np.conj(cross)),
+        _correlation(power, shape, n_lags),
+        _correlation(window, shape, n_lags),
+        left,
+        _correlation(back, shape, n_lags),
     )
 
 
-class _PartialInverse:
-    """The inverse of a real transform at the few lags that are wanted."""
-
-    def __init__(self, shape: tuple[int, int], n_lags: int) -> None:
-        ny, nx = shape
-        lags_y = np.arange(-(n_lags - 1), n_lags)
-        phase_y = 2j * np.pi / ny * np.outer(lags_y, np.arange(ny))
-        self._y = np.exp(phase_y) / ny
-        n_half = nx // 2 + 1
-        phase_x = 2j * np.pi / nx * np.outer(np.arange(n_half), np.arange(n_lags))
-        # Half of the spectrum stands for both halves, but for its ends.
-        twice = np.full(n_half, 2.0)
-        twice[0] = 1.0
-        if nx % 2 == 0:
-            twice[-1] = 1.0
-        self._x = np.exp(phase_x) * (twice / nx)[:, np.newaxis]
-
-    def apply(self, spectrum: np.ndarray) -> np.ndarray:
-        """Give the correlation, shape (lags in x, lags in y)."""
-        if np.iscomplexobj(spectrum):
-            along_y = self._y @ spectrum
-        else:
-            along_y = self._y.real @ spectrum + 1j * (self._y.imag @ spectrum)
-        correlation: np.ndarray = (along_y @ self._x).real.T
-        return correlation
+def _correlation(
+    spectrum: np.ndarray, shape: tuple[int, int], n_lags: int
+) -> np.ndarray:
+    """Transform back at the few lags that are wanted, shape (lags in x, in y)."""
+    ny, nx = shape
+    last = n_lags - 1
+    if np.iscomplexobj(spectrum):
+        along_y = fft.ifft(spectrum, axis=0)
+        rows = np.concatenate([along_y[ny - last :], along_y[:n_lags]])
+    else:
+        # A real spectrum's transform at opposite lags is conjugate: half the work.
+        half = fft.rfft(spectrum, axis=0)[:n_lags] / ny
+        rows = np.concatenate([half[:0:-1], np.conj(half)])
+    correlation: np.ndarray = fft.irfft(rows, n=nx, axis=1)[:, :n_lags].T
+    return correlation
 
 
 def _fold(sums: np.ndarray) -> np.ndarray:

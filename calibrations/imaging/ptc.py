@@ -70,9 +70,13 @@ class FlatPairs:
     """Shape (n_amplifiers, n_pairs): from each pair alone."""
 
     row_mean_variances: np.ndarray
+    n_columns: np.ndarray
+    """Pixels of a row that the variance of the rows' means is of."""
+
     noises_adu: np.ndarray
     """Read noise of the overscans of each pair."""
 
+    noise_errors_adu: np.ndarray
     exposure_times_s: np.ndarray
     """Shape (n_pairs,)."""
 
@@ -91,6 +95,7 @@ class FlatPairs:
         exposures: Sequence[tuple[int, int]],
         *,
         noises_adu: Mapping[str, Sequence[float]],
+        noise_errors_adu: Mapping[str, Sequence[float]] | None = None,
         exposure_times_s: Sequence[float],
     ) -> "FlatPairs":
         """Put the measurements of each amplifier together, in order of signal.
@@ -113,6 +118,10 @@ class FlatPairs:
             rows = [[getattr(one, name) for one in x] for x in measurements.values()]
             return np.array(rows, dtype=np.float64)
 
+        noises = np.array([noises_adu[name] for name in measurements], float)
+        errors = np.full_like(noises, np.nan)
+        if noise_errors_adu is not None:
+            errors = np.array([noise_errors_adu[name] for name in measurements], float)
         return cls(
             amplifiers=tuple(measurements),
             exposures=np.array(exposures, dtype=np.int64).reshape(n_pairs, 2),
@@ -122,7 +131,9 @@ class FlatPairs:
             sqrt_weights=array("sqrt_weights"),
             gains=array("gain"),
             row_mean_variances=array("row_mean_variance"),
-            noises_adu=np.array([noises_adu[name] for name in measurements], float),
+            n_columns=array("n_columns"),
+            noises_adu=noises,
+            noise_errors_adu=errors,
             exposure_times_s=np.array(exposure_times_s, float),
             flags=tuple(tuple(one.flag for one in x) for x in measurements.values()),
         ).in_order()
@@ -144,7 +155,9 @@ class FlatPairs:
             self.sqrt_weights[:, order],
             self.gains[:, order],
             self.row_mean_variances[:, order],
+            self.n_columns[:, order],
             self.noises_adu[:, order],
+            self.noise_errors_adu[:, order],
             self.exposure_times_s[order],
             tuple(tuple(row[i] for i in order) for row in self.flags),
         )
@@ -193,7 +206,9 @@ class PhotonTransferCurve:
     raw_variances_adu2: np.ndarray
     model_variances_adu2: np.ndarray
     row_mean_variances_adu2: np.ndarray
+    n_columns: np.ndarray
     noises_adu: np.ndarray
+    noise_errors_adu: np.ndarray
     pair_gains: np.ndarray
     covariances_adu2: np.ndarray
     """Shape (n_pairs, n_lags, n_lags)."""
@@ -295,7 +310,9 @@ ARRAYS: Mapping[str, tuple[str, str]] = {
     "RAW_VARS": ("raw_variances_adu2", "adu2"),
     "MODEL_VARS": ("model_variances_adu2", "adu2"),
     "ROW_MEAN_VARIANCE": ("row_mean_variances_adu2", "adu2"),
+    "ROW_MEAN_COLUMNS": ("n_columns", "pixel"),
     "NOISE_LIST": ("noises_adu", "adu"),
+    "NOISE_LIST_ERR": ("noise_errors_adu", "adu"),
     "PAIR_GAINS": ("pair_gains", "electron / adu"),
     "COVARIANCES": ("covariances_adu2", "adu2"),
     "COVARIANCES_SQRT_WEIGHTS": ("covariance_sqrt_weights", "1 / adu2"),

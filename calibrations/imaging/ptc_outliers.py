@@ -60,6 +60,8 @@ def reject_pairs(
     variances_adu2: np.ndarray,
     usable: np.ndarray,
     settings: OutlierSettings | None = None,
+    *,
+    errors_adu2: np.ndarray | None = None,
 ) -> np.ndarray:
     """Reject pairs that do not belong to the curve of their amplifier.
 
@@ -71,6 +73,8 @@ def reject_pairs(
         Same shape, False where a pair must not be used.
     settings
         Choices.
+    errors_adu2
+        Same shape: errors of the variances.
 
     Returns
     -------
@@ -83,7 +87,8 @@ def reject_pairs(
     A pair is an outlier if its variance departs from the curve by more than
     ``sigma_cut`` times the *square root of the variance*, in ADU. So upstream has it:
     it is no standard deviation but a tolerance (5 % at 10 000 ADU²) that lets pass
-    what equation 16 does not model.
+    what equation 16 does not model. Where the error of the variance is larger than
+    that, as in small readout windows, it is taken instead.
     """
     settings = settings or OutlierSettings()
     usable = usable & np.isfinite(means_adu) & (variances_adu2 > 0)
@@ -92,10 +97,14 @@ def reject_pairs(
     # Where nearly all is bright, there is nothing better to begin with than all.
     few = faint.sum(axis=1) < 3
     kept = np.where(few[:, np.newaxis], usable, faint)
+    units = np.sqrt(np.where(usable, variances_adu2, 0.0))
+    if errors_adu2 is not None:
+        units = np.fmax(units, errors_adu2)
     last = usable
     for _ in range(settings.max_iterations):
         fits = fit_exp_approximation(means_adu, variances_adu2, kept.astype(np.float64))
-        kept = usable & _close(means_adu, variances_adu2, fits.parameters, settings)
+        tolerances = settings.sigma_cut * units
+        kept = usable & _close(means_adu, variances_adu2, fits.parameters, tolerances)
         kept[kept.sum(axis=1) < 2] = False
         for i in range(len(kept)):
             kept[i] = _before_gap(means_adu[i], kept[i], float(gap[i, 0]))
@@ -205,14 +214,14 @@ def _close(
     means: np.ndarray,
     variances: np.ndarray,
     parameters: np.ndarray,
-    settings: OutlierSettings,
+    tolerances: np.ndarray,
 ) -> np.ndarray:
     """Tell which pairs lie near their amplifier's curve."""
     close = np.zeros(means.shape, dtype=bool)
     for i, p in enumerate(parameters):
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             departure = variances[i] - exp_approximation(means[i], *p)
-            close[i] = np.abs(departure) < settings.sigma_cut * np.sqrt(variances[i])
+            close[i] = np.abs(departure) < tolerances[i]
     return close
 
 

@@ -42,6 +42,9 @@ class FlatExposure:
     flux: float = float("nan")
     """What the header tells of the light (LSSTCam: ``CCOBFLUX``), any unit."""
 
+    light: str = ""
+    """Filter or lamp: only flats of the same one are paired."""
+
 
 @dataclass(frozen=True)
 class PairSettings:
@@ -80,6 +83,9 @@ class PairMeasurement:
     """Variance of the means of the rows of the difference, ADU²; not halved."""
 
     n_pixels: int
+    n_columns: float = float("nan")
+    """Pixels in use of a row (harmonic mean)."""
+
     flag: str = ""
     """Why nothing was measured; empty if all is well."""
 
@@ -87,7 +93,7 @@ class PairMeasurement:
     def flagged(cls, reason: str, n_lags: int, n_pixels: int = 0) -> "PairMeasurement":
         """Give a measurement that says why it is none."""
         nan, none = float("nan"), np.full((n_lags, n_lags), np.nan)
-        return cls(nan, nan, none, none.copy(), nan, nan, n_pixels, reason)
+        return cls(nan, nan, none, none.copy(), nan, nan, n_pixels, flag=reason)
 
 
 def pair_flats(
@@ -125,10 +131,12 @@ def pair_flats(
         raise ImageError("An exposure is given twice among the flats to pair.")
     pairs: list[tuple[int, int]] = []
     alone: list[int] = []
-    for group in _groups(flats, by, tolerance):
-        ids = sorted(flat.exposure for flat in group)
-        pairs += list(zip(ids[::2], ids[1::2], strict=False))
-        alone += ids[len(ids) - len(ids) % 2 :]
+    for light in sorted({flat.light for flat in flats}):
+        alike = [flat for flat in flats if flat.light == light]
+        for group in _groups(alike, by, tolerance):
+            ids = sorted(flat.exposure for flat in group)
+            pairs += list(zip(ids[::2], ids[1::2], strict=False))
+            alone += ids[len(ids) - len(ids) % 2 :]
     return sorted(pairs), sorted(alone)
 
 
@@ -223,6 +231,7 @@ def measure_pair(
     factor = clip_bias_factor(settings.clip_sigma)
     variance = 0.5 * stats.variance_clip * factor
     covariances, sqrt_weights = _covariances(difference, used, variance, settings)
+    row_mean_variance, n_columns = _row_means(difference, used, settings)
     return PairMeasurement(
         mean_adu=float(mu),
         variance_adu2=variance,
@@ -235,8 +244,9 @@ def measure_pair(
             noise_adu=noise_adu,
             correction=settings.gain_correction,
         ),
-        row_mean_variance=_row_mean_variance(difference, used, settings),
+        row_mean_variance=row_mean_variance,
         n_pixels=int(used.sum()),
+        n_columns=n_columns,
     )
 
 
@@ -289,12 +299,16 @@ def _covariances(
     return values, 1.0 / errors
 
 
-def _row_mean_variance(
+def _row_means(
     difference: np.ndarray, used: np.ndarray, settings: PairSettings
-) -> float:
-    """Variance of the rows' means: twice the pixel variance over the columns."""
+) -> tuple[float, float]:
+    """Variance of the rows' means, and how many pixels a row has.
+
+    White noise has twice the variance of a pixel over the number of columns.
+    """
     counts = used.sum(axis=1)
     rows = counts > 0
     sums = np.where(used, difference, 0.0).sum(axis=1)
     means = sums[rows] / counts[rows]
-    return _clipped(means, settings).variance_clip
+    columns = 1.0 / float(np.mean(1.0 / counts[rows]))
+    return _clipped(means, settings).variance_clip, columns

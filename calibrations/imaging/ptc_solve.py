@@ -52,7 +52,11 @@ def solve_ptc(
     """
     settings = settings or PtcSettings()
     kept = reject_pairs(
-        pairs.means_adu, pairs.variances_adu2, pairs.usable, settings.outliers
+        pairs.means_adu,
+        pairs.variances_adu2,
+        pairs.usable,
+        settings.outliers,
+        errors_adu2=1.0 / pairs.sqrt_weights[:, :, 0, 0],
     )
     fits = _weighted_fits(pairs, kept)
     if settings.model_rolloff:
@@ -215,7 +219,9 @@ def _curve(
         raw_variances_adu2=pairs.variances_adu2[i],
         model_variances_adu2=variances,
         row_mean_variances_adu2=pairs.row_mean_variances[i],
+        n_columns=pairs.n_columns[i],
         noises_adu=pairs.noises_adu[i],
+        noise_errors_adu=pairs.noise_errors_adu[i],
         pair_gains=pairs.gains[i],
         covariances_adu2=pairs.covariances_adu2[i],
         covariance_sqrt_weights=pairs.sqrt_weights[i],
