@@ -4,7 +4,12 @@ import pytest
 import yaml
 
 from calibrations.butler import camera_policy
-from calibrations.butler.camera_policy import load_camera, site_camera
+from calibrations.butler.camera_policy import (
+    load_camera,
+    policy_digest,
+    site_camera,
+)
+from calibrations.butler.client import POLICY_VARIABLE, ButlerGateway, ButlerSettings
 from calibrations.domain.cameras import Purpose, camera
 from calibrations.domain.cameras.policy import CameraPolicyError
 
@@ -190,3 +195,36 @@ def test_without_a_folder_cameras_are_ours_and_a_wrong_one_is_refused(
     environment(tmp_path / "nowhere")
     with pytest.raises(CameraPolicyError, match="which is no folder"):
         site_camera("LSSTCam")
+
+
+def test_a_runs_identity_knows_a_sites_own_numbers(policy, environment):
+    assert policy_digest("LSSTCam") == ""
+    assert policy_digest("HSC") == ""
+
+    environment(policy)
+    site_camera.cache_clear()
+    first = policy_digest("LSSTCam")
+    assert first
+    assert policy_digest("LATISS") == ""
+    # Another gain is another camera.
+    path = policy / "lsstCam" / "R01.yaml"
+    path.write_text(path.read_text().replace("1.7", "1.8"))
+    site_camera.cache_clear()
+    assert policy_digest("LSSTCam") not in ("", first)
+
+
+def test_a_repositorys_settings_reach_its_process():
+    settings = ButlerSettings(
+        root="/repo",
+        instrument="LSSTCam",
+        camera_policy="/obs_lsst/policy",
+        environment={"OTHER": "1"},
+    )
+
+    assert ButlerGateway(settings)._environment() == {
+        "OTHER": "1",
+        POLICY_VARIABLE: "/obs_lsst/policy",
+    }
+    assert camera_policy.POLICY_VARIABLE == POLICY_VARIABLE
+    plain = ButlerSettings(root="/repo", instrument="LSSTCam")
+    assert ButlerGateway(plain)._environment() == {}
