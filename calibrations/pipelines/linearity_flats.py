@@ -32,11 +32,11 @@ __all__ = [
     "FlatSeriesConfig",
     "FlatSeriesConnections",
     "gather_series",
-    "photodiode_charges",
+    "read_charges",
 ]
 
 LEFT_OUT = ("BAD", "NO_DATA")
-EXPOSURE_TIME, PHOTODIODE = "EXPTIME", "PHOTODIODE"
+EXPOSURE_TIME, PHOTODIODE, AUTO = "EXPTIME", "PHOTODIODE", "AUTO"
 
 
 class FlatSeriesConnections(RawInputConnections, dimensions=BY_DETECTOR):
@@ -54,7 +54,7 @@ class FlatSeriesConnections(RawInputConnections, dimensions=BY_DETECTOR):
 
     def __init__(self, *, config: Any = None) -> None:
         super().__init__(config=config)
-        if config.light != PHOTODIODE:
+        if config.light == EXPOSURE_TIME:
             del self.photodiode
 
 
@@ -78,6 +78,7 @@ class FlatSeriesConfig(ApplyConfig):
         allowed={
             EXPOSURE_TIME: "The exposure time: the lamp is steady.",
             PHOTODIODE: "The charge a photodiode gathered; pairs without are left out.",
+            AUTO: "The photodiode if every flat has its readings, else the time.",
         },
         optional=False,
     )
@@ -134,18 +135,33 @@ class FlatSeriesConfig(ApplyConfig):
         )
 
 
-def photodiode_charges(
-    context: QuantumContext, refs: Sequence[Any], method: str, log: Any
-) -> dict[int, float]:
-    """Integrate the readings of each exposure; what cannot be is left out and said."""
+def read_charges(
+    context: QuantumContext, inputs: Any, config: FlatSeriesConfig, log: Any
+) -> dict[int, float] | None:
+    """Integrate the photodiode's readings of each exposure, where light is told by it.
+
+    Returns
+    -------
+    dict or None
+        Coulombs by exposure; readings that give no charge are left out and said. None
+        where the exposure time tells the light.
+    """
+    if config.light == EXPOSURE_TIME:
+        return None
     charges: dict[int, float] = {}
-    for handle in context.get(refs):
+    for handle in context.get(inputs.photodiode):
         exposure = int(handle.dataId["exposure"])
         try:
             readings = PhotodiodeReadings.from_table(handle.get())
-            charges[exposure] = integrate_charge(readings, method)
+            charges[exposure] = integrate_charge(
+                readings, config.photodiodeIntegrationMethod
+            )
         except ImageError as e:
             log.warning("Photodiode of exposure %d: %s", exposure, e)
+    flats = {int(ref.dataId["exposure"]) for ref in inputs.raws}
+    if config.light == AUTO and flats - set(charges):
+        log.info("No photodiode for %d flats: by time", len(flats - set(charges)))
+        return None
     return charges
 
 

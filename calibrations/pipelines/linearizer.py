@@ -16,11 +16,10 @@ from calibrations.imaging.linearity import Linearizer, linearizer_table
 from calibrations.imaging.linearity_fits import fit_linearizers
 from calibrations.pipelines.applying import BY_DETECTOR
 from calibrations.pipelines.linearity_flats import (
-    PHOTODIODE,
     FlatSeriesConfig,
     FlatSeriesConnections,
     gather_series,
-    photodiode_charges,
+    read_charges,
 )
 from calibrations.pipelines.processing import read_calibrations
 
@@ -66,23 +65,14 @@ class LinearizerTask(PipelineTask):
         """Read one flat at a time, fit, write."""
         calibrations = read_calibrations(butlerQC, inputRefs, self.config.applicable)
         handles = butlerQC.get(inputRefs.raws)
-        charges = series_charges(butlerQC, inputRefs, self.config, self.log)
+        charges = read_charges(butlerQC, inputRefs, self.config, self.log)
         data = gather_series(handles, calibrations, self.config, charges, self.log)
         linearizers = fit_linearizers(data, self.config.linearity_settings())
         say_invalid(linearizers, self.log)
-        meta = {"LIGHT": self.config.light, **calibrations.cards()}
+        light = "EXPTIME" if charges is None else "PHOTODIODE"
+        meta = {"LIGHT": light, **calibrations.cards()}
         table = linearizer_table(linearizers.values(), meta)
         butlerQC.put(Struct(linearizer_out=table), outputRefs)
-
-
-def series_charges(
-    context: QuantumContext, refs: Any, config: FlatSeriesConfig, log: Any
-) -> dict[int, float] | None:
-    """Read the photodiode where light is told by it."""
-    if config.light != PHOTODIODE:
-        return None
-    method = config.photodiodeIntegrationMethod
-    return photodiode_charges(context, refs.photodiode, method, log)
 
 
 def say_invalid(linearizers: dict[str, Linearizer], log: Any) -> None:

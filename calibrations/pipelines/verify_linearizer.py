@@ -25,8 +25,8 @@ from calibrations.pipelines.linearity_flats import (
     FlatSeriesConfig,
     FlatSeriesConnections,
     gather_series,
+    read_charges,
 )
-from calibrations.pipelines.linearizer import series_charges
 from calibrations.pipelines.processing import read_calibrations
 from calibrations.pipelines.tables import table_from_rows
 from calibrations.pipelines.verification import detector_outputs, result_rows
@@ -83,7 +83,7 @@ class VerifyLinearizerTask(PipelineTask):
         """Read one flat at a time, fit, judge, write."""
         calibrations = read_calibrations(butlerQC, inputRefs, self.config.applicable)
         handles = butlerQC.get(inputRefs.raws)
-        charges = series_charges(butlerQC, inputRefs, self.config, self.log)
+        charges = read_charges(butlerQC, inputRefs, self.config, self.log)
         data = gather_series(handles, calibrations, self.config, charges, self.log)
         second = fit_linearizers(data, self.config.linearity_settings())
         first = Linearizer.from_table(calibrations.tables["linearizer"])
