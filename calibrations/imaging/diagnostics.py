@@ -12,7 +12,12 @@ from calibrations.imaging.cti_response import extended_pixel_edge_response
 from calibrations.imaging.defect_columns import count_long_columns
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.frames import Box
-from calibrations.imaging.statistics import clipped_statistics, percentiles
+from calibrations.imaging.statistics import (
+    ClippedStatistics,
+    clip_columns,
+    clipped_statistics,
+    percentiles,
+)
 
 __all__ = [
     "bright_defects",
@@ -32,6 +37,9 @@ DARK_COLUMN = 100
 TEARING_ROWS = (10, 210)
 TEARING_EDGE = 25
 """Columns at each edge of an amplifier that its slope is not fitted to."""
+
+SAMPLE = 100_000
+"""Pixels of an amplifier that its level is measured on where it is only clipped by."""
 
 TEARING_NEAR = 2
 """Columns beside a border of amplifiers in which tearing is looked for."""
@@ -162,10 +170,20 @@ def dark_defects(
     A dark column has at least 100 pixels in a row with less than 80 % of the
     amplifier's clipped mean. In an amplifier without light all are dark.
     """
-    level = clipped_statistics(flat, mask=mask).mean_clip
+    level = _sampled(flat, np.zeros(flat.shape, bool) if mask is None else mask, 3.0)
+    mean = level.mean_clip
     with np.errstate(invalid="ignore"):
-        dark = flat < fraction * level if level > 0 else np.ones(flat.shape, bool)
+        dark = flat < fraction * mean if mean > 0 else np.ones(flat.shape, bool)
     return count_long_columns(dark, min_run)
+
+
+def _sampled(image: np.ndarray, mask: np.ndarray, sigma: float) -> ClippedStatistics:
+    """Measure level and scatter on every n-th row only: enough to clip by."""
+    step = max(1, image.size // SAMPLE)
+    sampled = clipped_statistics(image[::step], mask=mask[::step], sigma=sigma)
+    if sampled.n:
+        return sampled
+    return clipped_statistics(image, mask=mask, sigma=sigma)
 
 
 def row_means_variance(
@@ -187,24 +205,23 @@ def row_means_variance(
         within rows divided by their pixels: 1 where rows differ by chance alone. NaN
         for fewer than two rows.
     """
-    good = np.isfinite(image)
+    left_out = ~np.isfinite(image)
     if mask is not None:
-        good &= ~mask
-    counts = good.sum(axis=1)
-    rows = counts > 1
-    if rows.sum() < 2:
-        return float("nan"), float("nan")
-    stats = clipped_statistics(image, mask=~good, sigma=5.0)
+        left_out |= mask
+    stats = _sampled(image, left_out, 5.0)
     with np.errstate(invalid="ignore"):
-        good &= np.abs(image - stats.mean_clip) <= 5.0 * stats.stdev_clip
-    counts = good.sum(axis=1)
+        deviation = (image - stats.mean_clip).astype(np.float32)
+        left_out |= np.abs(deviation) > 5.0 * stats.stdev_clip
+    deviation[left_out] = 0.0
+    counts = image.shape[1] - left_out.sum(axis=1)
     rows = counts > 1
     if rows.sum() < 2:
         return float("nan"), float("nan")
-    values = np.where(good, image, 0.0).astype(np.float64)[rows]
-    means = values.sum(axis=1) / counts[rows]
-    within = np.where(good[rows], (values - means[:, np.newaxis]) ** 2, 0.0)
-    expected = (within.sum(axis=1) / (counts[rows] - 1) / counts[rows]).mean()
+    counts = counts[rows]
+    means = deviation.sum(axis=1, dtype=np.float64)[rows] / counts
+    squares = np.einsum("ij,ij->i", deviation, deviation)[rows].astype(np.float64)
+    within = (squares - counts * means**2) / (counts - 1)
+    expected = float((within / counts).mean())
     variance = float(means.var(ddof=1))
     return variance, variance / expected if expected > 0 else float("nan")
 
@@ -264,7 +281,7 @@ def _profile(
     if len(pixels) <= first:
         first = 0
     strip = pixels[first:last]
-    means = np.array([clipped_statistics(column).mean_clip for column in strip.T])
+    means, _, _ = clip_columns(strip)
     x = np.arange(means.size)
     edge = min(TEARING_EDGE, means.size // 4)
     inner = slice(edge, means.size - edge)

@@ -160,7 +160,7 @@ def fringe_amplitude(
     values = fringe[good].astype(np.float64)
     noise = float(variance[good].astype(np.float64).mean())
     total = float(values.var(ddof=1))
-    amplitude = np.sqrt(2 * max(total - noise, 0.0))
+    amplitude = float(np.sqrt(2 * max(total - noise, 0.0)))
     # Of the noise alone: its share of a variance of n pixels has this error.
     spread = noise * np.sqrt(2.0 / n)
     cross = 2 * np.sqrt(max(total - noise, 0.0) * noise / n)
@@ -225,7 +225,7 @@ def fringe_scale(
         scale = float(((x[kept] - x_mean) * (y[kept] - y_mean)).sum()) / pattern
         residual = y - y_mean - scale * (x - x_mean)
         scatter = float(residual[kept].std(ddof=2))
-        error = scatter / np.sqrt(pattern)
+        error = float(scatter / np.sqrt(pattern))
         if not scatter > 0:
             break
         kept = np.abs(residual) <= sigma * scatter
