@@ -139,10 +139,10 @@ def copy_plots(
     failed = {r.detector for r in stage.results if not r.passed}
     drawn = {d for _, d, _ in stage.plots if d is not None}
     wanted = sorted(drawn, key=lambda d: (d not in failed, d))[:MAX_DETECTORS]
+    order: list[int | None] = [None, *wanted]
+    shown = [plot for plot in stage.plots if plot[1] in order]
     copied = []
-    for dataset, detector, path in stage.plots:
-        if detector is not None and detector not in wanted:
-            continue
+    for dataset, detector, path in sorted(shown, key=lambda p: order.index(p[1])):
         name = "" if detector is None else names.get(detector, f"detector {detector}")
         title = dataset.removesuffix("_GridPlot").removeprefix("cp").replace("_", " ")
         tail = f"-{name.lower().replace(' ', '-')}" if name else ""
