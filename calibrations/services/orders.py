@@ -63,7 +63,17 @@ _STEMS = {
 _FOLDERS = {"dmtn222": _FOLDER, "cp_pipe": f"{_FOLDER}/lsst"}
 
 # Tests that apply other calibrations in the order of today.
-_OWN_TESTS = {"dmtn222": (), "cp_pipe": ("verifyBias", "verifyDark", "verifyFlat")}
+_OWN_TESTS: Mapping[str, tuple[str, ...]] = {
+    "dmtn222": (),
+    "cp_pipe": (
+        "verifyBias",
+        "verifyCrosstalk",
+        "verifyCti",
+        "verifyDark",
+        "verifyFlat",
+        "verifyLinearizer",
+    ),
+}
 
 PIPELINES: Mapping[str, Mapping[str, str]] = {
     graph.name: {
