@@ -1,5 +1,7 @@
 """Curated calibrations and companions in a repository."""
 
+import shutil
+
 import pytest
 from astropy.time import Time
 from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
@@ -27,9 +29,14 @@ TICKET = "DM-12345"
 CURATED = f"LSSTCam/calib/{TICKET}/curated"
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    return make_repository(tmp_path_factory.mktemp("empty") / "repository", "LSSTCam")
+
+
 @pytest.fixture
-def root(tmp_path):
-    return make_repository(tmp_path / "repository", "LSSTCam")
+def root(empty, tmp_path):
+    return shutil.copytree(empty, tmp_path / "repository")
 
 
 @pytest.fixture

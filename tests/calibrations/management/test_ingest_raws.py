@@ -1,6 +1,7 @@
 """The command, as it is typed: a repository and files of LSSTCam's layouts."""
 
 import io
+import shutil
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -32,9 +33,14 @@ def night(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    return make_repository(tmp_path_factory.mktemp("empty") / "repository", "LSSTCam")
+
+
 @pytest.fixture
-def root(tmp_path):
-    return make_repository(tmp_path / "repository", "LSSTCam")
+def root(empty, tmp_path):
+    return shutil.copytree(empty, tmp_path / "repository")
 
 
 def ingest(*arguments, **options):
