@@ -58,7 +58,7 @@ class Specification:
     """Of the product, as its header states them; empty: a table with units of its
     own."""
     also_verified: tuple[str, ...] = ()
-    """Keys of further pipelines whose tests belong to the same verification."""
+    """Keys of further pipelines whose tests are in the same verification run."""
 
     @property
     def is_verified(self) -> bool:

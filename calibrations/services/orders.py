@@ -38,9 +38,8 @@ _SHARED = {
         "verifyFringe",
         "verifyGain",
         "verifyLinearizer",
-        "verifyPtc",
     )
-}
+} | {"verifyPtc": f"{_FOLDER}/verifyPtcAndGain.yaml"}
 
 _STEMS = {
     "bias": "cpBias",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from celery import Task
@@ -46,7 +47,7 @@ from taxicab.core.roles import Action
 from taxicab.core.services.audit import move
 from taxicab.core.services.jobs import JobRecorder, enqueue_job
 from taxicab.core.services.permissions import check_may
-from taxicab.errors import ConflictError
+from taxicab.errors import ConflictError, NotFoundError
 
 __all__ = ["request_verification", "verify_generation"]
 
@@ -117,35 +118,33 @@ def verify_generation(recorder: JobRecorder) -> None:
         instrument=ticket.instrument_id,
         graph=ticket.graph,
     )
-    where = exposure_expression(
-        ticket.instrument_id, generation.selection, *verification.selections.all()
+    pipeline, *more = _pipelines(generation)
+    request = PipelineRequest(
+        pipeline=pipeline,
+        inputs=verification.input_collections,
+        run=verification.collection,
+        where=exposure_expression(
+            ticket.instrument_id,
+            generation.selection,
+            *verification.selections.all(),
+        ),
+        work_folder=str(work_folder("verification", verification.collection)),
+        creation_time=creation_time(verification),
+        overrides=verification.configuration,
     )
-    folder = work_folder("verification", verification.collection)
-    pipelines = _pipelines(generation)
-    rows: list[MetricRow] = []
-    datasets: dict[str, int] = {}
-    for pipeline in pipelines:
-        request = PipelineRequest(
-            pipeline=pipeline,
-            inputs=verification.input_collections,
-            run=verification.collection,
-            where=where,
-            # Each keeps its own quantum graph.
-            work_folder=str(folder if pipeline == pipelines[0] else folder / pipeline),
-            creation_time=creation_time(verification),
-            overrides=verification.configuration,
-        )
-        datasets |= run_step(gateway, verification, request).datasets
-        # The run's own table has every amplifier's, detector's and exposure's tests.
-        rows += gateway.read_metrics(request.run, f"{pipeline}Tests")
-    keep_outcome(verification, datasets=datasets)
+    run_step(gateway, verification, request)
+    # The run's own tables have every amplifier's, detector's and exposure's tests.
+    rows = gateway.read_metrics(request.run, f"{pipeline}Tests")
+    for other in more:
+        with suppress(NotFoundError):  # a site's own pipeline may not have them
+            rows += gateway.read_metrics(request.run, f"{other}Tests")
     _replace_results(verification, rows)
     n_failed = verification.results.failures().count()
     recorder.say(f"{len(rows)} results, {n_failed} beyond their limit.")
 
 
 def _pipelines(generation: Generation) -> list[str]:
-    """Name the pipelines whose tests make up the verification of a type."""
+    """Name a type's pipeline, then others whose tests are in its run as well."""
     found = specification(generation.calib_type)
     if found.verification is None:
         raise ConflictError(
@@ -160,7 +159,7 @@ def _facts(generation: Generation, selections: Sequence[Selection]) -> dict[str,
     ticket = generation.ticket
     found = generation.selection.precursors
     inputs = step_inputs(ticket, generation.calib_type, found)
-    addresses = [inputs.settings.pipelines.get(p, "") for p in _pipelines(generation)]
+    pipeline, *_ = _pipelines(generation)
     # First, so that the calibrations to be verified are the ones that are found.
     collections = [generation.collection, *inputs.collections]
     exposures = {e for s in (generation.selection, *selections) for e in s.exposure_ids}
@@ -171,8 +170,7 @@ def _facts(generation: Generation, selections: Sequence[Selection]) -> dict[str,
         "fingerprint": fingerprint(
             generation=generation.fingerprint,
             exposures=sorted(exposures),
-            # One alone is kept as it was, so that attempts of before go on.
-            pipeline=addresses[0] if len(addresses) == 1 else addresses,
+            pipeline=inputs.settings.pipelines.get(pipeline, ""),
             inputs=collections,
             held=inputs.held,
             versions=newest.versions,
