@@ -147,9 +147,15 @@ def _why_bad(
     if kept.sum() < needed:
         flags = sorted({flag for flag in pairs.flags[i] if flag})
         why = f" ({'; '.join(flags)})" if flags else ""
+        usable = int(pairs.usable[i].sum())
+        if usable < needed:
+            return (
+                f"{usable} of {kept.size} pairs are usable where {needed} are "
+                f"needed{why}"
+            )
         return (
-            f"{int(kept.sum())} of {kept.size} pairs are usable where {needed} are "
-            f"needed{why}"
+            f"{int(kept.sum())} of {kept.size} pairs lie on one curve where {needed} "
+            f"are needed{why}"
         )
     if not fits.converged[i]:
         return "the fit of the variances did not converge"

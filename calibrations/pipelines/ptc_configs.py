@@ -241,6 +241,15 @@ class KernelConfig(Config):
         dtype=bool, default=True, doc="Correlations add up to zero, by the central one."
     )
 
+    nSigmaTolForValidEdge = Field(
+        dtype=float, default=5.0, doc="A valid kernel's rim is this close to zero."
+    )
+    fractionK00ForKernelMax = Field(
+        dtype=float,
+        default=0.025,
+        doc="A valid kernel exceeds this fraction of its centre nowhere.",
+    )
+
     def kernel_settings(self) -> KernelSettings:
         """Give the choices in the form the image code takes."""
         return KernelSettings(
@@ -252,4 +261,6 @@ class KernelConfig(Config):
             min_signal_e=self.minSignal,
             sample_signal_e=self.covModelFluxSample,
             force_zero_sum=self.forceZeroSum,
+            edge_sigma=self.nSigmaTolForValidEdge,
+            max_fraction=self.fractionK00ForKernelMax,
         )
