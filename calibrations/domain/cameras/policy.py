@@ -22,6 +22,10 @@ from taxicab.errors import InputError
 __all__ = ["CameraPolicyError", "make_camera"]
 
 CODES = {"LSSTCam": "MC", "LATISS": "AT", "LSSTCamSim": "MC"}
+SATURATIONS_ADU = {"LATISS": 120000.0}
+"""Where obs_lsst's configuration of the instrument signature removal puts another level
+in place of the kind of CCD's."""
+
 PURPOSES = {0: Purpose.SCIENCE, 2: Purpose.GUIDER, 3: Purpose.WAVEFRONT}
 
 
@@ -60,7 +64,8 @@ def make_camera(
     detectors: list[Detector] = []
     for raft, content in contents.items():
         try:
-            detectors.extend(_raft(raft, header, rafts[raft], content))
+            saturation = SATURATIONS_ADU.get(name)
+            detectors.extend(_raft(raft, header, rafts[raft], content, saturation))
         except KeyError as e:
             raise CameraPolicyError(f"Raft {raft}: {e.args[0]} is missing.") from e
         except (TypeError, ValueError, AttributeError) as e:
@@ -80,6 +85,7 @@ def _raft(
     header: Mapping[str, Any],
     place: Mapping[str, Any],
     content: Mapping[str, Any],
+    saturation_adu: float | None,
 ) -> Iterator[Detector]:
     """Build the detectors of one raft file.
 
@@ -104,6 +110,7 @@ def _raft(
         yield _detector(
             header[f"CCD_{kind}"],
             content["amplifiers"][slot],
+            saturation_adu=saturation_adu,
             number=int(place["id0"]) + int(slots[slot]["id"]),
             name=f"{raft.removesuffix('W')}_{slot}",
             serial=str(serial),
@@ -127,6 +134,7 @@ def _detector(
     numbers: Mapping[str, Mapping[str, float]],
     *,
     number: int,
+    saturation_adu: float | None,
     centre_mm: tuple[float, float],
     yaw_deg: float,
     chip: str,
@@ -150,7 +158,7 @@ def _detector(
         box=FocalBox(x - half_x, y - half_y, x + half_x, y + half_y),
         shape=(ny, nx),
         amplifiers={
-            name: _amplifier(name, amp, numbers[name], grid)
+            name: _amplifier(name, amp, numbers[name], grid, saturation_adu)
             for name, amp in amplifiers.items()
         },
         layout=_layout(next(iter(amplifiers.values()))),
@@ -160,7 +168,11 @@ def _detector(
 
 
 def _amplifier(
-    name: str, kind: Mapping[str, Any], own: Mapping[str, float], grid: list[int]
+    name: str,
+    kind: Mapping[str, Any],
+    own: Mapping[str, float],
+    grid: list[int],
+    saturation_adu: float | None,
 ) -> AmplifierModel:
     (i, j), (n_columns, n_rows) = kind["ixy"], grid
     flip_x, flip_y = kind["flipXY"]
@@ -168,7 +180,9 @@ def _amplifier(
         name,
         gain=float(own["gain"]),
         read_noise_e=float(own["readNoise"]),
-        saturation_adu=float(own.get("saturation") or kind["saturation"]),
+        saturation_adu=float(
+            own.get("saturation") or saturation_adu or kind["saturation"]
+        ),
         fraction=(i / n_columns, j / n_rows, (i + 1) / n_columns, (j + 1) / n_rows),
         flip_x=bool(flip_x),
         flip_y=bool(flip_y),

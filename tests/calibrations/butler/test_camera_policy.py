@@ -126,6 +126,16 @@ def test_a_camera_may_have_a_name_file_of_its_own(policy):
     assert load_camera(policy / "lsstCam").name == "LSSTCamSim"
 
 
+def test_latiss_saturates_where_its_configuration_says(policy):
+    found = load_camera(policy / "lsstCam", "LATISS")
+    science, guider = found.detectors
+
+    # An amplifier's own number comes first.
+    assert science.amplifiers["C10"].saturation_adu == 120001
+    assert guider.amplifiers["C10"].saturation_adu == 120000
+    assert camera("LATISS").detector(0).amplifiers["C10"].saturation_adu == 120000
+
+
 @pytest.mark.parametrize(
     ("path", "text", "message"),
     [
