@@ -15,6 +15,8 @@ __all__ = ["count_cosmic_rays", "improbable_deviation", "measure_defects"]
 
 SIGMA = 5.0
 PASSES = 3
+NEIGHBOURS = 5
+"""Side of the square of neighbours that a pixel is compared with."""
 
 
 def measure_defects(
@@ -37,9 +39,9 @@ def measure_defects(
         ``DEFECT_PIXELS`` masked, ``FRAC`` their share; ``OUTLIERS`` clipped at 5 σ,
         ``MEDIAN``, ``STDEV`` (clipped), ``MIN`` and ``MAX`` of what is not masked; the
         same with ``UNMASKED_`` of all pixels and with ``UNC_`` of all that are not
-        ``left_out``; ``STAT_OUTLIERS``, pixels outside of the mask less probable than
-        one in all of them, and ``EXPECTED_OUTLIERS``, how many chance makes. NaN
-        where an amplifier is masked throughout.
+        ``left_out``; ``STAT_OUTLIERS``, pixels outside of the mask less probable, next
+        to their neighbours, than one in all of them, and ``EXPECTED_OUTLIERS``, how
+        many chance makes. NaN where an amplifier is masked throughout.
     """
     everything = np.zeros(image.shape, dtype=bool) if left_out is None else left_out
     masked = _measure(image, defects | everything)
@@ -99,18 +101,40 @@ def _clipped_away(stats: ClippedStatistics) -> float:
 def _improbable(
     image: np.ndarray, left_out: np.ndarray, masked: dict[str, float]
 ) -> dict[str, float]:
-    """Count unmasked pixels that a Gaussian does not explain."""
+    """Count unmasked pixels that a Gaussian about their neighbours does not explain.
+
+    About the whole amplifier's level the shadow of a grain of dust would be
+    improbable, which a flat corrects and no mask should.
+    """
     good = np.isfinite(image) & ~left_out
     n = int(good.sum())
     if not n or not masked["STDEV"] > 0:
         return {"STAT_OUTLIERS": float("nan"), "EXPECTED_OUTLIERS": float("nan")}
-    limit = improbable_deviation(n)
     # A copy: upstream normalises the image itself, and later statistics see that.
-    deviation = np.abs(image[good] - masked["MEDIAN"]) / masked["STDEV"]
+    deviation = np.where(good, image - masked["MEDIAN"], 0.0) / masked["STDEV"]
+    deviation -= _neighbours(deviation, good)
+    scatter = clipped_statistics(deviation, mask=~good, sigma=SIGMA).stdev_clip
+    limit = improbable_deviation(n)
+    with np.errstate(invalid="ignore"):
+        improbable = good & (np.abs(deviation) > limit * scatter)
     return {
-        "STAT_OUTLIERS": float((deviation > limit).sum()),
+        "STAT_OUTLIERS": float(improbable.sum()),
         "EXPECTED_OUTLIERS": n * _two_tails(limit),
     }
+
+
+def _neighbours(deviation: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Mean of the good pixels around each, itself left out; 0 where there are none.
+
+    Deviations count to 5 σ, so that one bad pixel does not make its neighbours bad.
+    """
+    values = np.where(good, np.clip(deviation, -SIGMA, SIGMA), 0.0)
+    area = NEIGHBOURS**2
+    total = ndimage.uniform_filter(values, NEIGHBOURS, mode="constant") * area
+    count = ndimage.uniform_filter(good.astype(float), NEIGHBOURS, mode="constant")
+    n_others = np.rint(count * area) - good
+    others: np.ndarray = (total - values) / np.maximum(n_others, 1.0)
+    return np.where(n_others > 0, others, 0.0)
 
 
 def _two_tails(deviation: float) -> float:

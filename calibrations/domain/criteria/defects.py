@@ -100,7 +100,8 @@ CRITERIA: tuple[Criterion, ...] = (
         statistic="STAT_OUTLIERS",
         definition=(
             "What noise does not explain is in the list: of the pixels that are not "
-            "masked, no more than 0.1 %, and 5, are less probable than one in all."
+            "masked, no more than 0.1 %, and 5, are less probable than one in all, "
+            "next to their neighbours."
         ),
         sense="<=",
         limit_expression="0.001 * N_PIXELS + 5",
@@ -112,7 +113,8 @@ CRITERIA: tuple[Criterion, ...] = (
             "Upstream asks that the improbable pixels of the whole amplifier are as "
             "many as the masked ones, exactly; its own comment calls that a bad test, "
             "and it practically always fails. Here those outside of the mask count: a "
-            "bad column that is not in the list fails. Upstream also normalises the "
+            "bad column that is not in the list fails, and the shadow of dust, which "
+            "a flat corrects, does not. Upstream also normalises the "
             "image in place, so that what it measures next is of another image."
         ),
     ),

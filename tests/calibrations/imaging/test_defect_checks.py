@@ -81,6 +81,18 @@ def test_chance_makes_as_many_improbable_pixels_as_expected():
     assert improbable_deviation(1) == 0.0
 
 
+def test_the_shadow_of_dust_is_no_defect():
+    image, bad = make_amplifier()
+    y, x = np.indices(SHAPE)
+    radius = np.hypot(y - 150, x - 60)
+    shadow = (radius < 14) & (radius > 6)
+    image[shadow] *= 0.96  # four sigma
+    assert verdicts(measure_defects(image, bad))["PROB_TEST"]
+    # Three bad columns side by side are still seen, though they are neighbours.
+    image[:, 70:73] *= 0.5
+    assert not verdicts(measure_defects(image, bad))["PROB_TEST"]
+
+
 def test_an_amplifier_that_is_masked_throughout_cannot_pass():
     image, bad = make_amplifier()
     measured = measure_defects(image, np.ones_like(bad))
