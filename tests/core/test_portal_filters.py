@@ -87,3 +87,17 @@ def test_margins_are_said_in_words(value, limit, sense, said):
 
 def test_paths_break_after_their_slashes():
     assert portal.breakable("/repo/<x>") == "/<wbr>repo/<wbr>&lt;x&gt;"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("bias", "bias"),
+        ("dark_for_defects", "dark_<wbr>for_<wbr>defects"),
+        ("biasBootstrap", "bias<wbr>Bootstrap"),
+        ("<b>", "&lt;b&gt;"),
+        ("", ""),
+    ],
+)
+def test_a_name_may_break_between_its_words(name, shown):
+    assert portal.breakable_name(name) == shown
