@@ -66,7 +66,7 @@ class FrameStack:
     """
 
     def __init__(
-        self, n_frames: int, shape: tuple[int, int], *, max_bytes: int = 2 * 1024**3
+        self, n_frames: int, shape: tuple[int, int], *, max_bytes: int = 512 * 1024**2
     ) -> None:
         self.shape = shape
         n_bytes = n_frames * shape[0] * shape[1] * 4

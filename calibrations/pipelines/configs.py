@@ -103,7 +103,7 @@ class CombineConfig(ApplyConfig):
     )
     maxMemory = Field(
         dtype=int,
-        default=2048,
+        default=512,
         doc="A stack of frames bigger than this is kept on disk (MB).",
     )
     distributionPercentiles = ListField(
