@@ -103,6 +103,16 @@ def _extremes(stage: str, unit: str) -> dict[str, PlaneTool]:
     }
 
 
+def _diagnostics(stage: str, *tools: tuple[str, str, str, str]) -> dict[str, PlaneTool]:
+    """Name what the camera team's ``eo_pipe`` measures: ours, not analysis_tools'."""
+    return {
+        f"{stage.lower()}{name}PerAmp": PlaneTool(
+            f"{stage.upper()}_EO_{column}", unit, label
+        )
+        for name, column, unit, label in tools
+    }
+
+
 def _shifts(stage: str) -> dict[str, PlaneTool]:
     return {
         f"{stage.lower()}ShiftCountPerAmp": PlaneTool(
@@ -164,7 +174,14 @@ ANALYSES: Mapping[str, Analysis] = {
         }
     ),
     "cpBiasExtended": Analysis(
-        planes={**_extremes("Bias", "electron"), **_shifts("Bias")},
+        planes={
+            **_extremes("Bias", "electron"),
+            **_shifts("Bias"),
+            **_diagnostics(
+                "Bias",
+                ("EoReadNoise", "READ_NOISE_ADU", "adu", "noise in overscan boxes"),
+            ),
+        },
         grids=_profiles("Bias"),
     ),
     "cpDarkCore": Analysis(
@@ -183,7 +200,15 @@ ANALYSES: Mapping[str, Analysis] = {
     "cpDarkDetCore": Analysis(grids=_date_grids("Dark")),
     # Shifts and profiles of darks and flats are ours; upstream has biases' only.
     "cpDarkExtended": Analysis(
-        planes={**_extremes("Dark", "electron/s"), **_shifts("Dark")},
+        planes={
+            **_extremes("Dark", "electron/s"),
+            **_shifts("Dark"),
+            **_diagnostics(
+                "Dark",
+                ("BrightColumns", "BRIGHT_COLUMNS", "", "bright columns"),
+                ("BrightPixels", "BRIGHT_PIXELS", "", "bright pixels"),
+            ),
+        },
         grids=_profiles("Dark"),
     ),
     "cpFlatCore": Analysis(
@@ -219,7 +244,20 @@ ANALYSES: Mapping[str, Analysis] = {
         }
     ),
     "cpFlatExtended": Analysis(
-        planes={**_extremes("Flat", ""), **_shifts("Flat")}, grids=_profiles("Flat")
+        planes={
+            **_extremes("Flat", ""),
+            **_shifts("Flat"),
+            **_diagnostics(
+                "Flat",
+                ("DarkColumns", "DARK_COLUMNS", "", "dark columns"),
+                ("DarkPixels", "DARK_PIXELS", "", "dark pixels"),
+                ("Tearing", "TEARING", "", "step at borders of amplifiers"),
+                ("RowMeans", "ROW_MEANS_VARIANCE_RATIO", "", "variance of row means"),
+                ("SerialEper", "SERIAL_EPER", "", "serial EPER"),
+                ("ParallelEper", "PARALLEL_EPER", "", "parallel EPER"),
+            ),
+        },
+        grids=_profiles("Flat"),
     ),
     "cpPtcCore": Analysis(
         planes={

@@ -51,7 +51,7 @@ def plot_focal_plane(
     collection = PatchCollection(patches, cmap=colour_map, edgecolor="none")
     collection.set_array(np.ma.masked_invalid(colours))
     if numbers.size:
-        half = 4 * spread or max(abs(median) * 1e-3, 1e-6)
+        half = 4 * spread or abs(median) * 1e-3 or 1.0
         collection.set_clim(median - half, median + half)
     plane.add_collection(collection)
     for detector in camera.detectors:
@@ -63,9 +63,11 @@ def plot_focal_plane(
     figure.colorbar(collection, cax=bar, label=label)
     if numbers.size:
         histogram.hist(np.clip(numbers, *collection.get_clim()), bins=30, color="0.4")
-    histogram.set(xlabel=label, ylabel="amplifiers")
+    # The label is longer than the histogram is wide.
+    histogram.set_xlabel(label.replace(" of ", " of\n"), fontsize=7)
     histogram.set_title(
-        f"median {median:.4g}\nσ(MAD) {spread:.3g}\nn {numbers.size}", fontsize="small"
+        f"median {median:.4g}\nσ(MAD) {spread:.3g}\n{numbers.size} amplifiers",
+        fontsize="small",
     )
     return figure
 

@@ -6,6 +6,7 @@ and measures what is left, so that the full-size image never goes to disk.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from lsst.pipe.base import (
 from calibrations.imaging import residuals
 from calibrations.imaging.frames import CcdImage, RawFrame
 from calibrations.imaging.isr import ProcessedFrame
+from calibrations.imaging.segments import IsrSettings
+from calibrations.pipelines import verify_diagnostics
 from calibrations.pipelines.judging import judge
 from calibrations.pipelines.processing import (
     Calibrations,
@@ -39,6 +42,9 @@ from calibrations.pipelines.verify_configs import (
 __all__ = ["VerifyBiasTask", "VerifyDarkTask", "VerifyFlatTask", "VerifyTask"]
 
 Statistics = dict[str, Any]
+
+_CALIBRATIONS = verify_diagnostics.Remembered()
+"""Diagnostics of the calibrations that were verified last."""
 
 
 class VerifyTask(PipelineTask):
@@ -62,7 +68,7 @@ class VerifyTask(PipelineTask):
         self, raw: RawFrame, data_id: DataCoordinate, calibrations: Calibrations
     ) -> Struct:
         """Verify one raw exposure of one detector."""
-        frame = process_raw(raw, data_id, calibrations, self.config.isr_settings())
+        frame = process_raw(raw, data_id, calibrations, self.isr_settings())
         candidate = calibrations.images[self.config.judged]
         exposure, detector = int(data_id["exposure"]), int(data_id["detector"])
         stats = self.measure(frame, candidate)
@@ -76,6 +82,14 @@ class VerifyTask(PipelineTask):
         stats["VERIFY"] = judgement.verify
         stats["SUCCESS"] = judgement.success
         extra = self.extra_columns(frame, stats)
+        if self.config.doDiagnostics:
+            ref = calibrations.refs.get(self.config.judged)
+            more = _CALIBRATIONS.get(
+                ref and ref.id, lambda: self.calibration_columns(frame, candidate)
+            )
+            for columns in (self.exposure_columns(frame, raw), more):
+                for name, values in columns.items():
+                    extra[name] |= {f"{self.stage}_{k}": v for k, v in values.items()}
         picture = CcdImage(frame.image, frame.mask, header=frame.header)
         return Struct(
             stats=stats,
@@ -84,6 +98,22 @@ class VerifyTask(PipelineTask):
             residual=binned(picture, self.config.binFactor),
             **self.extra_outputs(frame, detector),
         )
+
+    def isr_settings(self) -> IsrSettings:
+        """Give the choices of signature removal."""
+        return self.config.isr_settings()
+
+    def exposure_columns(
+        self, frame: ProcessedFrame, raw: RawFrame
+    ) -> dict[str, dict[str, float]]:
+        """Give diagnostics of the exposure, by amplifier."""
+        return verify_diagnostics.exposure_columns(frame, raw, is_flat=False)
+
+    def calibration_columns(
+        self, frame: ProcessedFrame, candidate: CcdImage
+    ) -> dict[str, dict[str, float]]:
+        """Give diagnostics of the calibration, by amplifier; made once for all."""
+        return {}
 
     def measure(self, frame: ProcessedFrame, candidate: CcdImage) -> Statistics:
         """Measure the frame; the tree has upstream's shape."""
@@ -219,6 +249,12 @@ class VerifyDarkTask(VerifyTask):
     _DefaultName = "cpVerifyDark"
     stage = "DARK"
 
+    def calibration_columns(
+        self, frame: ProcessedFrame, candidate: CcdImage
+    ) -> dict[str, dict[str, float]]:
+        """Count bright columns and pixels of the combined dark."""
+        return verify_diagnostics.dark_defect_columns(frame, candidate)
+
 
 class VerifyFlatTask(VerifyTask):
     """Verify a flat: what is left is even, with the noise of photons and readout."""
@@ -226,6 +262,23 @@ class VerifyFlatTask(VerifyTask):
     ConfigClass = VerifyFlatConfig
     _DefaultName = "cpVerifyFlat"
     stage = "FLAT"
+
+    def isr_settings(self) -> IsrSettings:
+        """Keep the segments: what is left behind is in their overscans."""
+        settings = self.config.isr_settings()
+        return replace(settings, keep_segments=self.config.doDiagnostics)
+
+    def exposure_columns(
+        self, frame: ProcessedFrame, raw: RawFrame
+    ) -> dict[str, dict[str, float]]:
+        """Measure the edge responses and the means of rows as well."""
+        return verify_diagnostics.exposure_columns(frame, raw, is_flat=True)
+
+    def calibration_columns(
+        self, frame: ProcessedFrame, candidate: CcdImage
+    ) -> dict[str, dict[str, float]]:
+        """Look for dark columns and tearing of the combined flat."""
+        return verify_diagnostics.flat_columns(frame, candidate)
 
     def measure_amplifiers(
         self, frame: ProcessedFrame

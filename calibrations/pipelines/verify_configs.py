@@ -108,6 +108,11 @@ class VerifyOptions(ApplyConfig):
         default=True,
         doc="Write the mean of each column and of each row of every amplifier.",
     )
+    doDiagnostics = Field(
+        dtype=bool,
+        default=True,
+        doc="Write what the camera team's eo_pipe measures beside the tests (EO_*).",
+    )
     binFactor = Field(dtype=int, default=8, doc="Binning of the picture to look at.")
 
     def validate(self) -> None:

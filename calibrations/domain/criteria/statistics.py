@@ -11,6 +11,10 @@ from dataclasses import dataclass
 __all__ = ["STATISTICS", "Statistic", "find_statistic"]
 
 
+_WITH_DET = ("FLAT", "CROSSTALK")
+"""Stages whose detector's own columns say so."""
+
+
 @dataclass(frozen=True)
 class Statistic:
     """One number, or one vector, of a Results table."""
@@ -30,7 +34,7 @@ class Statistic:
         """Its column in Results; upstream writes those of exposures in lower case."""
         if self.level == "EXP":
             return f"{self.stage.lower()}_{self.name}"
-        middle = "DET_" if self.level == "DET" and self.stage == "FLAT" else ""
+        middle = "DET_" if self.level == "DET" and self.stage in _WITH_DET else ""
         return f"{self.stage}_{middle}{self.name}"
 
 
@@ -59,6 +63,7 @@ def _frame(stage: str, unit: str) -> tuple[Statistic, ...]:
             ),
             ("SERIAL_PROF", "electron", "Mean of each column, a vector."),
             ("PARALLEL_PROF", "electron", "Mean of each row, a vector."),
+            ("EO_READ_NOISE_ADU", "adu", "Scatter in random boxes of the overscan."),
         ),
     )
 
@@ -76,8 +81,45 @@ STATISTICS: tuple[Statistic, ...] = (
         ),
     ),
     *_frame("DARK", "electron/s"),
-    *_group("DARK", "AMP", (_COSMIC,)),
+    *_group(
+        "DARK",
+        "AMP",
+        (
+            _COSMIC,
+            (
+                "EO_BRIGHT_COLUMNS",
+                "",
+                "Columns of the combined dark with 20 pixels in a row of 5 e-/s.",
+            ),
+            ("EO_BRIGHT_PIXELS", "", "Pixels of 5 e-/s in no such column."),
+        ),
+    ),
     *_frame("FLAT", ""),
+    *_group(
+        "FLAT",
+        "AMP",
+        (
+            (
+                "EO_DARK_COLUMNS",
+                "",
+                "Columns of the combined flat with 100 pixels in a row below 80 %.",
+            ),
+            ("EO_DARK_PIXELS", "", "Pixels below 80 % in no such column."),
+            (
+                "EO_TEARING",
+                "",
+                "Greatest step of the combined flat at a border of amplifiers.",
+            ),
+            (
+                "EO_ROW_MEANS_VARIANCE_RATIO",
+                "",
+                "Variance of the rows' means over what independent pixels give, in "
+                "every fourth column.",
+            ),
+            ("EO_SERIAL_EPER", "", "Charge a transfer in the serial overscan."),
+            ("EO_PARALLEL_EPER", "", "Charge a transfer in the parallel overscan."),
+        ),
+    ),
     *_group(
         "FLAT",
         "DET",

@@ -1,5 +1,6 @@
 import math
 from io import StringIO
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from lsst.daf.butler import Butler
 
 from calibrations.domain.criteria import CRITERIA_VERSION, criteria_for
 from calibrations.pipelines.verify import VerifyBiasTask
+from calibrations.pipelines.verify_diagnostics import Remembered
 from tests.calibrations.pipelines.conftest import DETECTORS, GROWN, JUST_OVER
 from tests.support.observatory import FIRST_NIGHT, SECOND_NIGHT
 from tests.support.pipelines import build_graph, select
@@ -234,8 +236,16 @@ def test_one_graph_run_twice_gives_the_same_bytes(copied):
         return found
 
     first = fingerprints()
-    # Detector, exposure, run, mosaic; core, extended and trends.
-    assert len(first) == 5 + 4 + 4 + 1 + 6 + 8 + 4
+    # Of detector, exposure, run and mosaic; core, extended and by date.
+    assert set(first) >= {
+        "verifyBiasDetStats",
+        "verifyBiasExpTests",
+        "verifyBiasMatrix",
+        "verifyBiasResidual8",
+        "cpBiasCore_metrics",
+        "cpBiasExtended_ampBiasSerialProfileHist_GridPlot",
+        "cpBiasDetCore_biasTestsByDate_GridPlot",
+    }
     assert fingerprints() == first
 
 
@@ -277,3 +287,40 @@ def test_profiles_can_be_left_out_and_what_is_judged_must_be_applied():
     config.applies = ["defects"]
     with pytest.raises(ValueError, match="to verify a bias it must"):
         config.validate()
+
+
+def test_diagnostics_find_noise_and_count_what_is_bad(lifecycle):
+    bias = lifecycle.verified("Results", "bias")
+    # Boxes of the overscan see the noise that all of it does, within its drifts.
+    boxes = np.asarray(bias["BIAS_EO_READ_NOISE_ADU"], float)
+    whole = np.asarray(bias["BIAS_READ_NOISE_ADU"], float)
+    assert np.median(np.abs(boxes / whole - 1)) < 0.05
+    grown = (
+        (bias["detector"] == GROWN.detector)
+        & (bias["amplifier"] == GROWN.amplifier)
+        & (bias["exposure"] == second_night("bias"))
+    )
+    assert boxes[grown] > 1.15 * np.median(boxes)
+    dark = lifecycle.verified("Results", "dark")
+    assert (np.asarray(dark["DARK_EO_BRIGHT_PIXELS"]) >= 0).all()
+    flat = lifecycle.verified("Results", "flat")
+    amplifiers = flat[(flat["amplifier"] != "") & (flat["exposure"] > 0)]
+    ratio = np.asarray(amplifiers["FLAT_EO_ROW_MEANS_VARIANCE_RATIO"], float)
+    assert 0.7 < np.nanmedian(ratio) < 1.3
+    assert np.isfinite(np.asarray(amplifiers["FLAT_EO_TEARING"], float)).all()
+    assert np.isfinite(np.asarray(amplifiers["FLAT_EO_SERIAL_EPER"], float)).any()
+
+
+def test_numbers_of_a_calibration_are_measured_once():
+    known = Remembered(maximum=2)
+    calls = []
+
+    def measure(name):
+        calls.append(name)
+        return {"C10": {"EO_TEARING": float(len(calls))}}
+
+    ids = [UUID(int=n) for n in range(3)]
+    for one in (ids[0], ids[1], ids[0], ids[2], ids[0], ids[1]):
+        known.get(one, lambda one=one: measure(one))
+    # The one that was not asked for lately was forgotten.
+    assert calls == [ids[0], ids[1], ids[2], ids[1]]
