@@ -32,9 +32,12 @@ cameras' largest coefficient, 1.5e-3, stays below it up to 200 000 electrons."""
 OBJECT_SIGMA = 8.0
 """Nor is what stands out by less than this of the background's noise an object."""
 
-GHOST_FRACTION = 0.1
-"""Of the threshold: where another amplifier stands out by more there may be a ghost
-of an electron, and no background is measured. An own object as bright has far wings."""
+FAR_WINGS_FRACTION = 0.1
+"""Of the threshold: an own object that stands out by more has far wings."""
+
+GHOST_FRACTION = 0.03
+"""Of the threshold: where another amplifier stands out by more there may be a ghost of
+an electron, and no background is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +147,7 @@ def _own_and_ghosts(
         # Where the background is bright its noise must not pass for an object.
         noise = OBJECT_SIGMA * IQR_TO_SIGMA * (q75 - q25)
         own[i] = _grown(above[i] > max(OBJECT_FRACTION * threshold_e, noise), grow // 4)
-        own[i] |= _grown(above[i] > GHOST_FRACTION * threshold_e, grow)
+        own[i] |= _grown(above[i] > FAR_WINGS_FRACTION * threshold_e, grow)
     ghosts = (above > GHOST_FRACTION * threshold_e).any(axis=0)
     return own, bad | own | ghosts
 

@@ -22,6 +22,9 @@ from calibrations.imaging.errors import ImageError
 
 __all__ = ["CtiSettings", "fit_deferred_charge"]
 
+FULL_E = 2e4
+"""Signal from which a trap holds all it can, at the latest."""
+
 
 @dataclass(frozen=True)
 class CtiSettings:
@@ -238,10 +241,13 @@ def _fit_global(
 def _global_residuals(
     charge: DeferredCharge, sample: _Sample
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Give the residuals as a function of log10 b and, if given, the trap's numbers."""
+    """Give the residuals as a function of log10 b and, if given, three of the trap.
+
+    These are its size, log10 of the signal that fills it, and its emission time.
+    """
 
     def residuals(params: np.ndarray) -> np.ndarray:
-        size, fraction, emission = params[1:] if params.size > 1 else (0.0, 0.0, 0.35)
+        size, log_full, emission = params[1:] if params.size > 1 else (0.0, 2.0, 0.35)
         model = overscan_model(
             sample.signals,
             sample.columns,
@@ -250,7 +256,7 @@ def _global_residuals(
             drift_scale=charge.drift_scale,
             decay_time=charge.decay_time,
             trap_size_e=size,
-            trap_fraction=fraction,
+            trap_fraction=size / 10.0**log_full,
             emission_time=emission,
         )
         return ((model - sample.values) / sample.errors).ravel()
@@ -261,16 +267,23 @@ def _global_residuals(
 def _best_with_trap(
     residuals: Callable[[np.ndarray], np.ndarray], start: float
 ) -> OptimizeResult:
-    """Fit global loss and trap together, from a strong and a weak trap; the better."""
-    bounds = ([-12.0, 0.0, 0.0, 0.1], [-5.0, 30.0, 1.0, 1.0])
+    """Fit global loss and trap together, from a strong and a weak trap; the better.
+
+    The trap is full from some signal on, at most `FULL_E`: one that never is, is a
+    global loss by another name.
+    """
+    bounds = (
+        [-12.0, 0.0, 1.0, 0.1],
+        [-5.0, 30.0, float(np.log10(FULL_E)), 1.0],
+    )
     fits = [
         least_squares(
             residuals,
-            [float(np.clip(start, -11.0, -5.5)), 5.0, fraction, 0.35],
+            [float(np.clip(start, -11.0, -5.5)), 5.0, log_full, 0.35],
             bounds=bounds,
-            x_scale=[1.0, 5.0, fraction, 0.3],
+            x_scale=[1.0, 5.0, 1.0, 0.3],
         )
-        for fraction in (0.08, 0.0008)
+        for log_full in (1.8, 3.6)
     ]
     return min(fits, key=lambda fit: float(fit.cost))
 

@@ -7,6 +7,7 @@ from calibrations.imaging.linearity import LinearityType, Linearizer
 __all__ = ["residual_linearity"]
 
 MAD_TO_SIGMA = 1.482602218505602
+SIGMAS = 5.0
 POWER_SCALE = 1e-3
 """√1e-6 per ADU: by how much each further term of a polynomial has to be smaller."""
 
@@ -26,7 +27,9 @@ def residual_linearity(second: Linearizer) -> dict[str, float]:
         cent; and, by kind, ``MAX_RESIDUAL``, the largest relative correction per cent
         (splines, tables), or ``QUADRATIC`` per ADU (Squared, Polynomial: the largest
         of its terms, each divided by 1e-3 for every power above the second).
-        ``FORCE_FAILURE`` is 1 where it is not valid, and nothing else is given.
+        Splines also have ``MAX_EXCESS``, the largest of these beyond 5 of its errors,
+        per cent. ``FORCE_FAILURE`` is 1 where it is not valid, and nothing else is
+        given.
     """
     if not second.valid:
         return {"FORCE_FAILURE": 1.0}
@@ -41,7 +44,18 @@ def residual_linearity(second: Linearizer) -> dict[str, float]:
         powers = np.arange(second.coeffs.size)
         scaled = np.abs(second.coeffs) / POWER_SCALE**powers
         return numbers | {"QUADRATIC": float(scaled.max())}
-    return numbers | {"MAX_RESIDUAL": 100 * _largest_correction(second)}
+    numbers["MAX_RESIDUAL"] = 100 * _largest_correction(second)
+    if second.type == LinearityType.SPLINE:
+        numbers["MAX_EXCESS"] = 100 * _largest_excess(second)
+    return numbers
+
+
+def _largest_excess(second: Linearizer) -> float:
+    """Largest relative correction at a knot beyond 5 of its errors; 0 for none."""
+    (nodes, values), *_ = second.splines()
+    errors = second.fit_params_err[: nodes.size]
+    excess = (np.abs(values[1:]) - SIGMAS * errors[1:]) / nodes[1:]
+    return float(excess.max(initial=0.0))
 
 
 def _largest_correction(second: Linearizer) -> float:

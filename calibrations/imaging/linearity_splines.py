@@ -72,8 +72,8 @@ def fit_spline(
     signals, abscissae, groups, used
         Shape (n,): signal (ADU), light, group, and whether a pair counts.
     n_nodes
-        Knots, evenly spaced from 0 to the largest signal; a knot with no pair between
-        it and the one before is dropped.
+        Knots from 0 to the largest signal; a knot with no pair between it and the one
+        before is dropped.
     linear_limit
         S averages to 0 from 0 to here: what is left over is gain, not linearity.
     fit_offset
