@@ -15,6 +15,7 @@ from typing import Any
 
 from calibrations.butler.ingest import ingest_raws
 from calibrations.butler.repositories import make_repository
+from calibrations.simulation.curated import write_curated_defects
 from calibrations.simulation.observatory import (
     SimulatedObservatory,
     simulate_observatory,
@@ -36,6 +37,8 @@ def main() -> int:
             plan,
             on_progress=lambda done, of: _tell(what="simulated", done=done, of=of),
         )
+        if options.curated:
+            write_curated_defects(options.curated, observatory)
         for repository in options.both:
             _fill(repository, observatory, list(observatory.nights))
         for repository in options.later:
@@ -53,6 +56,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--both", type=Path, action="append", default=[])
     parser.add_argument("--later", type=Path, action="append", default=[])
     parser.add_argument("--detectors", help="such as 0,1,2; all by default")
+    parser.add_argument(
+        "--curated", type=Path, help="folder for the defects that the truth knows"
+    )
     parser.add_argument("--plan", choices=sorted(PLANS), default="default")
     return parser.parse_args()
 

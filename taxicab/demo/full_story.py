@@ -5,11 +5,13 @@ Told by ``demo --full``: construction alone, without the board and the sites.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
 
 from calibrations.models import ConstructionTicket, Generation, StepStatus
+from calibrations.services.repositories import open_gateway
 from calibrations.services.steps import Step
 from taxicab.core.models import Instrument
 from taxicab.core.services.jobs import find_lost_jobs
@@ -62,6 +64,8 @@ class FullStory:
     comcam_nights: Nights
     lsstcam: Instrument
     lsstcam_nights: Nights
+    lsstcam_curated: Path
+    """Folder of its curated defects, which a dark needs."""
     narrator: Narrator
 
     def live(self) -> list[Line]:
@@ -87,6 +91,12 @@ class FullStory:
         )
         ticket = builder.open_ticket(
             LSSTCAM_KEY, tag="largest", reason="The scale of the largest camera."
+        )
+        gateway = open_gateway(ticket.repository, instrument=self.lsstcam.name)
+        curated = gateway.ingest_curated(ticket.key, str(self.lsstcam_curated))
+        self.narrator.say(
+            f"Curated defects in {curated.collection}: {curated.ingested} taken in, "
+            f"{curated.present} were there."
         )
         builder.build_all(ticket, LARGEST)
         return _lines(ticket)

@@ -10,7 +10,7 @@ from taxicab.demo.building import Nights
 from taxicab.demo.progress import Narrator, StepFailedError
 from taxicab.demo.sites import Site
 
-__all__ = ["build_full_observatory", "build_observatory"]
+__all__ = ["build_full_observatory", "build_observatory", "curated_defects"]
 
 
 def build_observatory(
@@ -46,6 +46,8 @@ def build_full_observatory(
 ) -> tuple[Nights, Nights]:
     """Simulate LSSTComCam with every effect, and LSSTCam, into one repository.
 
+    Their curated defects lie beside the raw files (see `curated_defects`).
+
     Returns
     -------
     comcam, lsstcam
@@ -57,9 +59,15 @@ def build_full_observatory(
         narrator.say(f"Simulating {name}, plan {plan!r}.")
         folder = data / "sky" / plan
         command = [str(folder), "--plan", plan, "--both", str(repository)]
+        command += ["--curated", str(curated_defects(data, plan))]
         found.append(_simulate(data, command, narrator))
     comcam, lsstcam = found
     return comcam, lsstcam
+
+
+def curated_defects(data: Path, plan: str) -> Path:
+    """Tell where the curated defects of a plan are."""
+    return data / "sky" / plan / "curated"
 
 
 def _simulate(data: Path, arguments: list[str], narrator: Narrator) -> Nights:

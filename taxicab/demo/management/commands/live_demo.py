@@ -11,7 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from taxicab.core.models import Instrument, Repository
 from taxicab.demo.full_story import FullStory, full_table
-from taxicab.demo.observatory import build_full_observatory, build_observatory
+from taxicab.demo.observatory import (
+    build_full_observatory,
+    build_observatory,
+    curated_defects,
+)
 from taxicab.demo.people import PEOPLE, bring_people
 from taxicab.demo.progress import Narrator
 from taxicab.demo.sites import SITES, connect_sites
@@ -89,7 +93,10 @@ class Command(BaseCommand):
             bring_people(data / "demo", instrument=instrument)
         nights = build_full_observatory(data, SITES[0], narrator=narrator)
         connect_sites(SITES[:1])
-        lines = FullStory(comcam, nights[0], lsstcam, nights[1], narrator).live()
+        curated = curated_defects(data, "lsstcam")
+        lines = FullStory(
+            comcam, nights[0], lsstcam, nights[1], curated, narrator
+        ).live()
         seconds = time.monotonic() - started
         write_summary(
             data / "demo" / "full.json",
