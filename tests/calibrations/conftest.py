@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support import construction as make
-from tests.support.observatory import build_small_observatory
+from tests.support.observatory import build_small_observatory, every_kind_plan
 
 
 @pytest.fixture(scope="session")
@@ -11,6 +11,13 @@ def small_template(tmp_path_factory):
     """Three frames of each type for construction, one for verification."""
     folder = tmp_path_factory.mktemp("small") / "observatory"
     return build_small_observatory(folder, detectors=(4,), frames=(3, 1))
+
+
+@pytest.fixture(scope="session")
+def every_kind_template(tmp_path_factory):
+    """One detector, one night with every kind of exposure and effect; copy to write."""
+    folder = tmp_path_factory.mktemp("every") / "observatory"
+    return build_small_observatory(folder, every_kind_plan())
 
 
 @pytest.fixture

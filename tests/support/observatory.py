@@ -6,12 +6,13 @@ repository are relative, so a copy is a repository of its own.
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from calibrations.butler.ingest import ingest_raws
 from calibrations.butler.repositories import make_repository
+from calibrations.simulation.effects import full_effects
 from calibrations.simulation.observatory import simulate_observatory
 from calibrations.simulation.plan import (
     AmplifierFault,
@@ -21,10 +22,20 @@ from calibrations.simulation.plan import (
 )
 from calibrations.simulation.truth import DetectorTruth, load_truth
 
-__all__ = ["SMALL_SIZE", "SmallObservatory", "build_small_observatory", "small_plan"]
+__all__ = [
+    "EVERY_KIND",
+    "SMALL_SIZE",
+    "SmallObservatory",
+    "build_small_observatory",
+    "every_kind_plan",
+    "small_plan",
+]
 
 SMALL_SIZE = AmplifierSize(32, 48)
 """Overscans as wide as the real ones, or healthy amplifiers would look noisy."""
+
+EVERY_KIND = {"bias": 6, "dark": 6, "flat": 6, "ptc": 12, "science": 4}
+"""Frames of one night; of ptc, pairs."""
 
 FIRST_NIGHT = 20261109
 SECOND_NIGHT = 20261116
@@ -82,6 +93,30 @@ def small_plan(
         saturated_flat=saturated_flat,
         **changes,
     )
+
+
+def every_kind_plan(
+    *,
+    detectors: Sequence[int] = (4,),
+    frames: Mapping[str, int] | None = None,
+    **changes: object,
+) -> ObservatoryPlan:
+    """Plan one night with all kinds of exposures and all effects switched on.
+
+    Amplifiers have just enough pixels for a photon transfer curve.
+    """
+    plan = ObservatoryPlan(
+        seed=1,
+        detectors=tuple(detectors),
+        size=AmplifierSize(80, 128),
+        nights=(Night(FIRST_NIGHT, dict(frames or EVERY_KIND)),),
+        physical_filter="y_04",
+        faults=(),
+        saturated_flat=None,
+        photodiode=True,
+        effects=full_effects(),
+    )
+    return dataclasses.replace(plan, **changes)
 
 
 def build_small_observatory(
