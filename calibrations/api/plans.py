@@ -11,8 +11,9 @@ from rest_framework.viewsets import ViewSet
 from calibrations.api.serializers import read
 from calibrations.domain.consequences import Consequence
 from calibrations.domain.graph import GRAPHS, Graph, plan
+from calibrations.services.graphs import GraphView
 from calibrations.services.orders import camera_orders, choose_graph
-from calibrations.services.overview import GraphView, NodePart
+from calibrations.services.overview import NodePart
 from calibrations.services.repositories import build_repository
 from taxicab.core.services.permissions import readable_instruments
 from taxicab.errors import NotFoundError

@@ -29,7 +29,7 @@ from calibrations.models import ConstructionStage, ConstructionTicket
 from calibrations.services import construction, record
 from calibrations.services.checklist import checklist
 from calibrations.services.consequences import ticket_consequences
-from calibrations.services.overview import graph_view
+from calibrations.services.graphs import graph_view
 from calibrations.services.selections import request_selection
 from taxicab.core.services.permissions import readable_instruments
 from taxicab.errors import NotFoundError

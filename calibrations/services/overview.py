@@ -8,13 +8,11 @@ from django.db.models import Count, Prefetch, Q, prefetch_related_objects
 from calibrations.domain.consequences import Consequence
 from calibrations.domain.graph import (
     CalibrationType,
-    Graph,
     Held,
     Specification,
     find_graph,
     specification,
 )
-from calibrations.domain.layout import lay_out
 from calibrations.models import (
     Certification,
     ConstructionTicket,
@@ -30,12 +28,10 @@ from taxicab.core.models import Job
 __all__ = [
     "NODES",
     "Attempt",
-    "GraphView",
     "NodePart",
     "TypeNode",
     "describe_attempt",
     "find_node",
-    "graph_view",
     "type_nodes",
 ]
 
@@ -208,67 +204,6 @@ def describe_attempt(generation: Generation) -> Attempt:
         last_job(generation),
         [(v, last_job(v), v.n_results, v.n_failed) for v in verifications],
         [(c, last_job(c)) for c in generation.certifications.order_by("-pk")],
-    )
-
-
-@dataclass(frozen=True)
-class Line:
-    """An edge of the graph: solid where the type that is needed is there."""
-
-    path: str
-    source: str
-    target: str
-    is_met: bool
-
-
-@dataclass(frozen=True)
-class GraphView:
-    """The graph of a ticket as it is drawn and listed."""
-
-    graph: Graph
-    levels: tuple[tuple[TypeNode, ...], ...]
-    lines: tuple[Line, ...]
-    width: int
-    height: int
-    consequences: tuple[Consequence, ...]
-    """What rests on an older calibration than there is."""
-
-    @property
-    def nodes(self) -> list[TypeNode]:
-        """All types, level by level."""
-        return [node for level in self.levels for node in level]
-
-    @property
-    def build_next(self) -> list[TypeNode]:
-        """Types that nobody has begun and nothing keeps from being begun."""
-        return [node for node in self.nodes if node.can_be_built]
-
-    @property
-    def n_certified(self) -> int:
-        """Types that are certified."""
-        return sum(node.is_certified for node in self.nodes)
-
-
-def graph_view(ticket: ConstructionTicket) -> GraphView:
-    """Collect a ticket's graph: nodes by level, lines, and what to rebuild."""
-    nodes = {node.type: node for node in type_nodes(ticket)}
-    graph = find_graph(ticket.graph)
-    layout = lay_out(graph)
-    return GraphView(
-        graph=graph,
-        levels=tuple(tuple(nodes[one] for one in level) for level in layout.levels),
-        lines=tuple(
-            Line(
-                edge.path,
-                str(edge.source),
-                str(edge.target),
-                str(edge.source) not in nodes[edge.target].missing,
-            )
-            for edge in layout.edges
-        ),
-        width=layout.width,
-        height=layout.height,
-        consequences=tuple(ticket_consequences(ticket)),
     )
 
 

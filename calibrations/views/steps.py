@@ -19,6 +19,7 @@ from calibrations.services import overview
 from calibrations.services.certification import request_certification
 from calibrations.services.consequences import consequences_of
 from calibrations.services.generation import request_generation
+from calibrations.services.graphs import graph_view
 from calibrations.services.removal import request_removal
 from calibrations.services.selections import override_problems, request_selection
 from calibrations.services.validity import suggest_validity
@@ -251,7 +252,7 @@ def _step_context(
         "selection", "created_by"
     )
     jobs = Job.objects.about("construction", ticket.key)
-    view = overview.graph_view(ticket)
+    view = graph_view(ticket)
     return {
         "ticket": ticket,
         "view": view,

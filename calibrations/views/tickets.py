@@ -17,6 +17,7 @@ from calibrations.forms import (
 from calibrations.models import ConstructionTicket
 from calibrations.services import construction, overview
 from calibrations.services.checklist import checklist
+from calibrations.services.graphs import graph_view
 from calibrations.services.record import (
     commands_in_order,
     construction_record,
@@ -240,7 +241,7 @@ def ticket_context(request: HttpRequest, found: ConstructionTicket) -> dict:
     jobs = Job.objects.about("construction", found.key)
     return {
         "ticket": found,
-        "view": overview.graph_view(found),
+        "view": graph_view(found),
         "lines": checklist(found),
         "jobs": jobs.listed()[:8],
         "reports": found.reports.defer("summary").annotate(

@@ -10,13 +10,14 @@ from calibrations.models import Certification
 from calibrations.services.certification import request_certification
 from calibrations.services.consequences import consequences_of, ticket_consequences
 from calibrations.services.generation import request_generation
+from calibrations.services.graphs import graph_view
 from calibrations.services.orders import (
     PIPELINES,
     camera_orders,
     choose_graph,
     chosen_graph,
 )
-from calibrations.services.overview import find_node, graph_view
+from calibrations.services.overview import find_node
 from calibrations.services.repositories import butler_settings
 from calibrations.services.validity import suggest_validity
 from calibrations.services.verification import request_verification
