@@ -18,6 +18,10 @@ CHARGE_PER_ELECTRON_C = 1.0e-13
 DARK_CURRENT_A = 1.0e-13
 SAMPLING_S = 0.0167
 MARGIN_S = 0.3
+MARGIN_SHARE = 0.15
+"""Of the lit time, read before and after where that is longer than the margin: enough
+for a baseline that is looked for in the first readings."""
+
 LEAST_LIT = 12
 
 
@@ -42,7 +46,7 @@ def write_readings(
     # Short flats are sampled faster, or no reading would fall into them.
     step = min(SAMPLING_S, lit_s / LEAST_LIT)
     n_lit = round(lit_s / step)
-    n_dark = round(MARGIN_S / SAMPLING_S)
+    n_dark = round(max(MARGIN_S, MARGIN_SHARE * lit_s) / step)
     current = np.zeros(n_dark + n_lit + n_dark)
     charge = measured_charge_c(plan, exposure, light_e)
     current[n_dark : n_dark + n_lit] = charge / (n_lit * step)
