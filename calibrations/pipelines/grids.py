@@ -4,8 +4,9 @@ All panels share their axes, so one matplotlib axes holds the whole grid: sixtee
 them take five times as long to draw, and a camera has 205 detectors.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -39,7 +40,7 @@ class Drawing:
     """``points``, ``line``, ``band`` (outline of an area), ``passed`` or ``failed``."""
 
 
-STYLES = {
+STYLES: Mapping[str, dict[str, Any]] = {
     "points": {"ls": "none", "marker": ".", "ms": 4, "color": COLOUR},
     "line": {"ls": "-", "lw": 0.8, "color": COLOUR},
     "passed": {"ls": "none", "marker": "o", "ms": 3.5, "color": PASSED},
@@ -113,6 +114,11 @@ class Grid:
         across = left + (right - left) * _fraction(x, self.x_span)
         up = bottom + (top - bottom) * _fraction(y, self.y_span)
         return column + across, row + 1 - up
+
+    def spot(self, number: int, x: float, y: float) -> tuple[float, float]:
+        """Place one point."""
+        across, down = self.place(number, np.array(x), np.array(y))
+        return float(across), float(down)
 
 
 def _fraction(values: np.ndarray, span: tuple[float, float]) -> np.ndarray:
@@ -211,17 +217,17 @@ def _draw_ticks(figure: Figure, grid: Grid, tool: GridTool, n_panels: int) -> No
         }
     elif tool.kind == "histogram":
         labels = {value: f"$10^{{{value:.0f}}}$" for value in y_ticks if value % 1 == 0}
-    style = {"fontsize": 7, "color": INK}
+    style: dict[str, Any] = {"fontsize": 7, "color": INK}
     for number in range(n_panels):
         if number % N_COLUMNS == 0:
             for value, label in labels.items():
-                at = grid.place(number, np.array(grid.x_span[0]), np.array(value))
-                axes.text(at[0] - 0.03, at[1], label, ha="right", va="center", **style)
+                x, y = grid.spot(number, grid.x_span[0], value)
+                axes.text(x - 0.03, y, label, ha="right", va="center", **style)
         if number + N_COLUMNS >= n_panels:
             for value in x_ticks:
-                at = grid.place(number, np.array(value), np.array(grid.y_span[0]))
+                x, y = grid.spot(number, value, grid.y_span[0])
                 text = f"{value:.8g}"
-                axes.text(at[0], at[1] + 0.04, text, ha="center", va="top", **style)
+                axes.text(x, y + 0.04, text, ha="center", va="top", **style)
 
 
 def _ticks(span: tuple[float, float], number: int) -> list[float]:

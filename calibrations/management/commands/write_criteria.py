@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -14,7 +14,7 @@ class Command(BaseCommand):
     """``manage.py write_criteria [--check] [PATH]``."""
 
     help = "Write docs/criteria.md from the criteria that judge."
-    requires_system_checks: ClassVar = []  # it needs no site, only the code
+    requires_system_checks = ()  # it needs no site, only the code
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the page's path."""
