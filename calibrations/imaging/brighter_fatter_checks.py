@@ -54,7 +54,8 @@ def compare_pairs(
         if not one.flag and not other.flag
     ]
     if not both:
-        return KernelEffect(*[float("nan")] * 6, n_pairs=0)
+        nan = float("nan")
+        return KernelEffect(nan, nan, nan, nan, nan, nan, 0)
     neighbours = [_neighbour(one) for one, _ in both]
     corrected = [_neighbour(other)[0] for _, other in both]
     ratios = [_ratio(one, gain, noise_e) for one, _ in both]

@@ -122,17 +122,18 @@ def measure_flats(
     measured: dict[str, list[PairMeasurement]] = {}
     noises: dict[str, list[float]] = {}
     errors: dict[str, list[float]] = {}
-    times, headers = [], []
+    times: list[float] = []
+    headers: list[Mapping[str, Any]] = []
     boxes: dict[str, Box] = {}
     settings = config.isr_settings()
     for ids in pairs:
         raws = [by_id[i] for i in ids]
-        frames = [
+        first, second = frames = [
             process_raw(raw.get(), raw.dataId, calibrations, settings).in_adu()
             for raw in raws
         ]
         boxes = frames[0].boxes
-        for name, one in measure_frames(*frames, config).items():
+        for name, one in measure_frames(first, second, config).items():
             measured.setdefault(name, []).append(one)
             noise, error = _overscan_noise(frames, name)
             noises.setdefault(name, []).append(noise)
@@ -140,7 +141,7 @@ def measure_flats(
         times.append(float(frames[0].header.get("EXPTIME") or np.nan))
         headers += [_kept_cards(frame.header) for frame in frames]
         if look is not None:
-            look(*frames)
+            look(first, second)
     gathered = FlatPairs.gather(
         measured,
         pairs,
