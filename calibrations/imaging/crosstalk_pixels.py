@@ -117,20 +117,24 @@ def find_bright_pixels(
     where = np.unique(
         np.concatenate([_spread(np.flatnonzero(one), max_pixels) for one in bright])
     )
-    flat, flat_levels, is_bright, is_own, is_bad = (
-        array.reshape(len(names), -1)[:, where]
-        for array in (stack, levels, bright, own, bad)
-    )
+    flat, flat_levels = (_picked(array, where) for array in (stack, levels))
+    is_bad, is_own = _picked(bad, where), _picked(own, where)
     return BrightPixels(
         names,
         np.where(is_bad, np.nan, flat - flat_levels).astype(np.float32),
         flat_levels.astype(np.float32),
-        is_bright,
+        _picked(bright, where),
         ~(is_own | is_bad),
         rows_of[where // bright.shape[2]],
         columns_of[where % bright.shape[2]],
         variances,
     )
+
+
+def _picked(stack: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Take the same places of every amplifier."""
+    picked: np.ndarray = stack.reshape(len(stack), -1)[:, where]
+    return picked
 
 
 def _own_and_ghosts(

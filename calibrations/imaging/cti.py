@@ -295,8 +295,8 @@ def deferred_charge_table(
     table["TRAP_TYPE"] = [one.trap.type for one in rows]
     table["TRAP_COEFFS"] = _padded([one.trap.coeffs for one in rows])
     for name, (attribute, unit) in _VECTORS.items():
-        values = _padded([getattr(one, attribute) for one in rows])
-        table[name] = Column(values, unit=unit or None)
+        vectors = _padded([getattr(one, attribute) for one in rows])
+        table[name] = Column(vectors, unit=unit or None)
     table["N_SIGNALS"] = [one.signals_e.size for one in rows]
     table["VALID"] = [one.valid for one in rows]
     table["REASON"] = [one.reason for one in rows]
@@ -316,21 +316,25 @@ def _from_row(row: Any) -> DeferredCharge:
     """Read one row, dropping the padding."""
     coeffs = np.asarray(row["TRAP_COEFFS"], float)
     n_signals = int(row["N_SIGNALS"])
+    values: dict[str, Any] = {
+        attribute: float(row[name]) for name, (attribute, _) in _NUMBERS.items()
+    }
+    values |= {
+        attribute: np.asarray(row[name], float)[:n_signals]
+        for name, (attribute, _) in _VECTORS.items()
+    }
+    trap = SerialTrap(
+        size_e=float(row["TRAP_SIZE"]),
+        emission_time=float(row["TRAP_EMISSION_TIME"]),
+        type=str(row["TRAP_TYPE"]),
+        coeffs=coeffs[np.isfinite(coeffs)],
+    )
     return DeferredCharge(
         amplifier=str(row["AMPLIFIER_NAME"]),
-        **{attribute: float(row[name]) for name, (attribute, _) in _NUMBERS.items()},
-        trap=SerialTrap(
-            size_e=float(row["TRAP_SIZE"]),
-            emission_time=float(row["TRAP_EMISSION_TIME"]),
-            type=str(row["TRAP_TYPE"]),
-            coeffs=coeffs[np.isfinite(coeffs)],
-        ),
-        **{
-            attribute: np.asarray(row[name], float)[:n_signals]
-            for name, (attribute, _) in _VECTORS.items()
-        },
+        trap=trap,
         valid=bool(row["VALID"]),
         reason=str(row["REASON"]),
+        **values,
     )
 
 

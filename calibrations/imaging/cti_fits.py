@@ -6,6 +6,7 @@ starting values are those of Rubin's ``cpCtiSolve.py``.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult, least_squares
@@ -123,7 +124,7 @@ def _with_edge_response(
     if good[0].parallel_e.size >= EDGE_COLUMNS:
         rows = np.array([one.parallel_e[:EDGE_COLUMNS] for one in good])
         parallel = extended_pixel_edge_response(rows, signals, good[0].n_parallel)
-    options = {
+    options: dict[str, Any] = {
         "limit": settings.turnoff_range,
         "sigma": settings.turnoff_sigma,
         "n_passes": settings.turnoff_passes,
