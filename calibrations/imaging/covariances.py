@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft
-from scipy.stats import norm
 
 from calibrations.imaging.errors import ImageError
 
 __all__ = [
     "Covariances",
-    "clip_bias_factor",
     "measure_covariances",
     "pair_sums",
 ]
@@ -32,17 +30,6 @@ class Covariances:
 
     counts: np.ndarray
     """Shape (n, n): pixel pairs that were averaged; both diagonals together."""
-
-
-def clip_bias_factor(sigma: float) -> float:
-    """By how much clipping a Gaussian at ± ``sigma`` lowers its variance, inverted.
-
-    ``1 / (1 − 2 n φ(n) / (Φ(n) − Φ(−n)))``, as `cp_pipe`'s ``sigmaClipCorrection``.
-    """
-    if not sigma > 0:
-        raise ImageError(f"Clipping at {sigma} sigma leaves nothing.")
-    inside = norm.cdf(sigma) - norm.cdf(-sigma)
-    return float(1.0 / (1.0 - 2.0 * sigma * norm.pdf(sigma) / inside))
 
 
 def measure_covariances(

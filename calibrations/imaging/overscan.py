@@ -5,6 +5,7 @@ of the overscan are skipped (the first carry deferred charge), outliers are clip
 the median of what is left of each row is taken off the whole row.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,15 @@ from calibrations.imaging.errors import ImageError
 from calibrations.imaging.frames import Box
 from calibrations.imaging.statistics import (
     IQR_TO_SIGMA,
+    clip_bias_factor,
     clipped_statistics,
     percentiles,
 )
 
 __all__ = ["Overscan", "subtract_parallel_overscan", "subtract_serial_overscan"]
+
+
+RESIDUAL_SIGMA = 3.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,13 @@ class Overscan:
 
     @property
     def residual_stdev(self) -> float:
-        """Clipped scatter left in the overscan: an estimate of the read noise."""
-        return clipped_statistics(self.residual).stdev_clip
+        """Scatter left in the overscan: an estimate of the read noise.
+
+        Clipped at 3 σ, with what that hides of a Gaussian put back (1.4 %), which
+        upstream leaves out. The median of each row hides 0.4 % more.
+        """
+        clipped = clipped_statistics(self.residual, sigma=RESIDUAL_SIGMA)
+        return clipped.stdev_clip * math.sqrt(clip_bias_factor(RESIDUAL_SIGMA))
 
 
 def subtract_serial_overscan(

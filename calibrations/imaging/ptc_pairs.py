@@ -6,10 +6,14 @@ from enum import StrEnum
 
 import numpy as np
 
-from calibrations.imaging.covariances import clip_bias_factor, measure_covariances
+from calibrations.imaging.covariances import measure_covariances
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.gains import GainCorrection, gain_from_pair
-from calibrations.imaging.statistics import ClippedStatistics, clipped_statistics
+from calibrations.imaging.statistics import (
+    ClippedStatistics,
+    clip_bias_factor,
+    clipped_statistics,
+)
 
 __all__ = [
     "FlatExposure",

@@ -21,11 +21,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibrations.imaging.clipping import IQR_TO_SIGMA, clip_block
+from calibrations.imaging.errors import ImageError
 from calibrations.imaging.samples import clipped_sums, good_float32, order_statistics
 
 __all__ = [
     "IQR_TO_SIGMA",
     "ClippedStatistics",
+    "clip_bias_factor",
     "clip_columns",
     "clipped_statistics",
     "good_values",
@@ -50,6 +52,18 @@ class ClippedStatistics:
     mean_clip: float
     stdev_clip: float
     variance_clip: float
+
+
+def clip_bias_factor(sigma: float) -> float:
+    """By how much clipping a Gaussian at ± ``sigma`` lowers its variance, inverted.
+
+    ``1 / (1 − 2 n φ(n) / (Φ(n) − Φ(−n)))``, as `cp_pipe`'s ``sigmaClipCorrection``.
+    """
+    if not sigma > 0:
+        raise ImageError(f"Clipping at {sigma} sigma leaves nothing.")
+    inside = math.erf(sigma / math.sqrt(2))
+    density = math.exp(-0.5 * sigma**2) / math.sqrt(2 * math.pi)
+    return 1.0 / (1.0 - 2.0 * sigma * density / inside)
 
 
 def good_values(values: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:

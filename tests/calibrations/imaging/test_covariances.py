@@ -3,8 +3,9 @@ import pytest
 from scipy.signal import convolve2d, fftconvolve
 from scipy.stats import truncnorm
 
-from calibrations.imaging.covariances import clip_bias_factor, measure_covariances
+from calibrations.imaging.covariances import measure_covariances
 from calibrations.imaging.errors import ImageError
+from calibrations.imaging.statistics import clip_bias_factor
 
 
 def summed_directly(image, used, n_lags):
