@@ -55,7 +55,7 @@ def ours(amplifiers: Amplifiers) -> list[tuple[float, float, float]]:
 
 
 def peer(amplifiers: Amplifiers) -> list[tuple[float, float, float]]:
-    """The same by astropy; its median is that of what is left."""
+    """Give the same by astropy; its median is that of what is left."""
     return [
         sigma_clipped_stats(image, sigma=SIGMA, maxiters=N_PASSES)
         for image in amplifiers
