@@ -114,7 +114,7 @@ class AmplifierFault:
     detector: int
     amplifier: str
     noise_ratio: float
-    """True read noise over the nominal one; healthy amplifiers have 0.90 to 0.92."""
+    """True read noise over the nominal one; healthy amplifiers have the plan's."""
 
     from_day_obs: int = 0
     """First day on which it is so."""
@@ -145,6 +145,9 @@ class ObservatoryPlan:
     flat_level_e: float = 50000.0
     flat_fluctuation: float = 0.02
     """Relative scatter of the light from flat to flat."""
+
+    noise_ratio: tuple[float, float] = (0.90, 0.92)
+    """True read noise of healthy amplifiers over what the camera model says."""
 
     faults: tuple[AmplifierFault, ...] = DEMO_FAULTS
     saturated_flat: int | None = 6

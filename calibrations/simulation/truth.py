@@ -131,7 +131,7 @@ def make_truth(plan: ObservatoryPlan, detector_id: int) -> DetectorTruth:
     clean = bool(plan.effects.planted_defects)
     values: dict[str, Any] = {
         "gain": nominal_gain * rng.uniform(0.994, 1.006, n),
-        "read_noise_e": nominal_noise * rng.uniform(0.90, 0.92, n),
+        "read_noise_e": nominal_noise * rng.uniform(*plan.noise_ratio, n),
         "bias_level_adu": rng.uniform(14000.0, 17000.0, n),
         "full_well_e": saturation * nominal_gain * rng.uniform(1.05, 1.10, n),
         "bias_adu": _bias_structure(rng, detector, plan.size, clean=clean),
