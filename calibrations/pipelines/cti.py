@@ -76,18 +76,20 @@ class CtiFlatsConfig(ApplyConfig):
 
     def cti_settings(self, vendor: str) -> CtiSettings:
         """Give the choices in the form the image code takes."""
-        ranges = {
-            "drift_columns": self.localOffsetColumnRange,
-            "cti_columns": self.globalCtiColumnRange,
-            "trap_columns": self.trapColumnRange,
-        }
         return CtiSettings(
             max_signal_e=self.maxImageMean,
             max_cti_signal_e=self.maxSignalForCti,
             turnoff_range=self.turnoffRange,
             fit_trap=self.doFitTrapE2V or not vendor.upper().startswith("E2V"),
-            **{name: (int(ends[0]), int(ends[1])) for name, ends in ranges.items()},
+            drift_columns=column_range(self.localOffsetColumnRange),
+            cti_columns=column_range(self.globalCtiColumnRange),
+            trap_columns=column_range(self.trapColumnRange),
         )
+
+
+def column_range(ends: Sequence[int]) -> tuple[int, int]:
+    """Read first and last overscan column of a fit."""
+    return int(ends[0]), int(ends[1])
 
 
 class CtiConfig(PipelineTaskConfig, CtiFlatsConfig, pipelineConnections=CtiConnections):

@@ -259,7 +259,8 @@ def _is_advisory(stage: StageEvidence, result: Result) -> bool:
 
 
 def _geometry(instrument: str) -> tuple[list[Cell], list[Outline]]:
-    cells, outlines = [], []
+    cells: list[Cell] = []
+    outlines: list[Outline] = []
     for detector in CAMERAS[instrument].detectors:
         x0, y0, x1, y1 = detector.box
         outlines.append(Outline(detector.name, x0, y0, x1, y1))
