@@ -35,7 +35,7 @@ def test_a_ticket_is_built_at_the_one_place(scientist, instrument, observer):
         ({"key": "dm-12"}, "DM-12345"),
         ({"key": "DM-12/3"}, "DM-12345"),
         ({"tag": "new gains"}, "not a valid tag"),
-        ({"tag": "longer_than_any_name_can_be"}, "Choose a shorter tag"),
+        ({"tag": "longer_than_any_name_can_be"}, "Choose a tag of at most 11"),
         ({"reason": "  "}, "Give the reason"),
         ({"url": f"https://example.org/{'x' * 200}"}, "200 are kept"),
         ({"url": "javascript:alert(1)"}, "http"),
