@@ -18,6 +18,10 @@ class LinearitySettings:
     type: LinearityType = LinearityType.SQUARED
     polynomial_order: int = 3
     n_nodes: int = 10
+    knot_power: float = 2.0
+    """Knots are at the maximum times (0, 1/n, … 1) to this power. Upstream's are evenly
+    spread, 1, which leaves what amplifiers do at low signals between two knots."""
+
     min_linear_adu: float = 30.0
     max_linear_adu: float = 20000.0
     """Within these the response is taken for a straight line to start with."""
@@ -63,6 +67,10 @@ class LinearityData:
     used: np.ndarray | None = None
     """Shape of the signals: False where a pair is not to be used, as saturated ones."""
 
+    errors_adu: np.ndarray | None = None
+    """Shape of the signals: what pixels' noise makes of these means. The light's own
+    scatter is not in them; it is found from the residuals. None weighs all alike."""
+
     noise_e: np.ndarray | None = None
     """Shape (n_amplifiers,): read noise."""
 
@@ -81,6 +89,7 @@ class LinearityData:
             "exposures": (n_pairs,),
             "groups": (n_pairs,),
             "used": (n_amplifiers, n_pairs),
+            "errors_adu": (n_amplifiers, n_pairs),
             "noise_e": (n_amplifiers,),
             "linear_limit_adu": (n_amplifiers,),
         }

@@ -68,6 +68,9 @@ class _Amplifier:
     used: np.ndarray
     """Usable and not above the turnoff."""
 
+    errors: np.ndarray
+    """Relative, of the signals; 0 where all weigh alike."""
+
     turnoff: float
     limit: float
     """Signal up to which the response is nearly linear."""
@@ -111,8 +114,11 @@ class _Amplifier:
             problem = "no pair has a signal and light"
         elif not problem and not np.isfinite(turnoff):
             problem = "no run of pairs is linear within the limit: no turnoff"
+        errors = np.zeros(signals.size)
+        if data.errors_adu is not None:
+            errors[usable] = np.nan_to_num(data.errors_adu[i, usable]) / signals[usable]
         return cls(
-            name, signals, abscissae, groups, data.exposures, used, turnoff,
+            name, signals, abscissae, groups, data.exposures, used, errors, turnoff,
             min(limit, turnoff), problem,
         )  # fmt: skip
 
@@ -249,7 +255,9 @@ def _spline_of(
         abscissae,
         one.groups,
         one.used,
+        errors=one.errors,
         n_nodes=settings.n_nodes,
+        knot_power=settings.knot_power,
         linear_limit=one.limit,
         fit_offset=fit_offset,
         clip_sigma=settings.clip_sigma,

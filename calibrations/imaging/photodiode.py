@@ -28,6 +28,11 @@ RAMP_SAMPLES = 2
 """Left out of the baseline on either side of the signal, which rises and falls."""
 
 
+MAX_FIRST = 10
+"""First readings that tell the dark level, at most: of a long exposure a twentieth of
+the readings may reach into the light, and the sign would turn."""
+
+
 class IntegrationMethod(StrEnum):
     """How readings become a charge."""
 
@@ -144,7 +149,7 @@ def _find_sign(readings: PhotodiodeReadings, method: IntegrationMethod) -> float
     """
     values = readings.current_a
     if method in (IntegrationMethod.TRIMMED_SUM, IntegrationMethod.CHARGE_SUM):
-        values = values - np.median(values[: max(values.size // 20, 1)])
+        values = values - np.median(values[: np.clip(values.size // 20, 1, MAX_FIRST)])
         return 1.0 if values.max() >= -values.min() else -1.0
     return 1.0 if values.sum() >= 0 else -1.0
 

@@ -114,7 +114,9 @@ def test_group_slopes_take_up_lamp_settings():
 def test_offset_of_leaking_light_is_told_from_curvature():
     data = make_pairs()
     lifted = dataclasses.replace(data, signals_adu=data.signals_adu + 30.0)
-    one = fit_linearizers(lifted, settings("Spline", fit_offset=True))["C10"]
+    # Knots that are close to each other at low signals would take an offset for theirs.
+    even = settings("Spline", fit_offset=True, knot_power=1.0)
+    one = fit_linearizers(lifted, even)["C10"]
     assert worst_residual(one, 0) < GOAL
     assert one.linear_fit[0] == pytest.approx(30.0, abs=3.0)
 
