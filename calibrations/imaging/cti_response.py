@@ -5,7 +5,9 @@ After the last pixel of a row the overscan columns hold what was left behind: co
 
 - global CTI: s times the chance that of n + x − 1 transfers at least x fail, each with
   probability b. It is exact for a flat, where upstream simulates the readout;
-- a trap: min(size, f s) (1 − e^(−1/τ)) e^(−(x − 1)/τ);
+- a trap next to the output: it holds min(size, f s) after the flat, lets go of the part
+  1 − e^(−1/τ) in every transfer, and catches again of what comes by, f times of it as
+  long as it holds less: in column 1 that is an electron or so, which column 2 gets;
 - a local offset: A s e^(−x/τ_L).
 """
 
@@ -58,10 +60,49 @@ def overscan_model(
     failing = binom.sf(columns - 1, n_transfers + columns - 1, global_cti)
     late = (1.0 - global_cti) * failing
     offset = drift_scale * np.exp(-columns / decay_time)
-    release = -np.expm1(-1.0 / emission_time) * np.exp(-(columns - 1) / emission_time)
-    caught = np.minimum(trap_size_e, trap_fraction * signals_e)
     model: np.ndarray = np.multiply.outer(signals_e, late + offset)
-    return model + np.multiply.outer(caught, release)
+    if trap_size_e > 0:
+        every = np.arange(1, int(np.max(columns)) + 1)
+        chances = binom.sf(every - 1, n_transfers + every - 1, global_cti)
+        passing = np.multiply.outer(signals_e, (1.0 - global_cti) * chances)
+        held = np.minimum(trap_size_e, trap_fraction * signals_e)
+        freed = -float(np.expm1(-1.0 / emission_time))
+        gained = trap_exchange(passing, held, trap_size_e, trap_fraction, freed)
+        model += gained[:, columns - 1]
+    return model
+
+
+def trap_exchange(
+    passing_e: np.ndarray,
+    held_e: np.ndarray,
+    size_e: float,
+    fraction: float,
+    freed: float,
+) -> np.ndarray:
+    """Give what pixels gain from a trap they pass: what it frees less what it catches.
+
+    Parameters
+    ----------
+    passing_e
+        Shape (n, m): charge of each pixel as it comes to the trap, in reading order.
+    held_e
+        Shape (n,): charge in the trap before.
+    size_e, fraction
+        It catches until it holds ``min(size, fraction * charge)``.
+    freed
+        Part of its charge that it frees in each transfer.
+    """
+    gained = np.empty_like(passing_e, dtype=float)
+    held = np.asarray(held_e, dtype=float)
+    for x in range(passing_e.shape[1]):
+        released = freed * held
+        held = held - released
+        charge = passing_e[:, x] + released
+        wanted = np.minimum(size_e, fraction * np.maximum(charge, 0.0))
+        caught = np.maximum(wanted - held, 0.0)
+        held = held + caught
+        gained[:, x] = released - caught
+    return gained
 
 
 def extended_pixel_edge_response(
