@@ -26,6 +26,11 @@ __all__ = ["CtiSettings", "fit_deferred_charge"]
 FULL_E = 2e4
 """Signal from which a trap holds all it can, at the latest."""
 
+FULL = 4
+"""Place of that signal among all parameters."""
+
+FULL_GRID = (1.6, 1.75, 1.9, 2.05, 2.25, 2.6, 3.2, 3.9)
+LOG_FULL_STARTS = (1.8, 3.6)
 TRAP_BOUNDS = (
     (-12.0, 0.0, 1.0, 0.1),
     (-5.0, 30.0, float(np.log10(FULL_E)), 1.0),
@@ -164,6 +169,21 @@ class _Sample:
 
     errors: np.ndarray
     n_transfers: int
+    n_level: int = 0
+    """Columns that gave the level of a row."""
+
+    def deviations(self, model: np.ndarray) -> np.ndarray:
+        """Give residuals in units of their errors, without what they have in common.
+
+        The noise of a row's level is in all its columns: a part 1/n_level of the
+        variance of one, but of their sum a quarter. The root of the inverse of
+        ``1 + J / n_level`` takes it out of the mean.
+        """
+        result: np.ndarray = (model - self.values) / self.errors
+        if self.n_level:
+            kept = (1.0 + self.columns.size / self.n_level) ** -0.5
+            result = result - (1.0 - kept) * result.mean(axis=1, keepdims=True)
+        return result.ravel()
 
     @classmethod
     def of(
@@ -181,6 +201,7 @@ class _Sample:
             np.array([one.serial_e[first - 1 : last] for one in profiles]),
             np.where(errors > 0, errors, settings.column_error_e),
             profiles[0].n_serial,
+            profiles[0].n_level,
         )
 
 
@@ -200,7 +221,7 @@ def _fit_drift(
             drift_scale=params[0] * 1e-4,
             decay_time=params[1],
         )
-        return ((model - sample.values) / sample.errors).ravel()
+        return sample.deviations(model)
 
     fit = least_squares(residuals, [2.2, 2.4], bounds=([0.0, 0.1], [10.0, 4.0]))
     if not fit.success:
@@ -264,30 +285,76 @@ def _fit_together(
         parts = [_global_residuals(now, sample)(params[2:]) for sample in samples]
         return np.concatenate(parts)
 
-    low, high = ([0.0, 0.1, *TRAP_BOUNDS[0]], [10.0, 4.0, *TRAP_BOUNDS[1]])
-    n = 2 + start.size
     first = np.array([charge.drift_scale * 1e4, charge.decay_time, *start])
-    inside = np.clip(first, np.array(low[:n]) + 1e-6, np.array(high[:n]) - 1e-6)
-    fit = least_squares(
-        residuals,
-        inside,
-        bounds=(low[:n], high[:n]),
-        x_scale=np.array([1.0, 1.0, 1.0, 5.0, 1.0, 0.3])[:n],
-    )
-    if not fit.success:
+    fits = _fits_by_trap(residuals, first)
+    if not fits:
         why = "local offset and global loss do not fit together"
         return replace(charge, valid=False, reason=why)
-    errors = _errors(fit.jac)
-    loss = float(10.0 ** fit.x[2])
+    values, errors = _averaged(fits)
+    loss = float(10.0 ** values[2])
     return replace(
         charge,
-        drift_scale=float(fit.x[0] * 1e-4),
+        drift_scale=float(values[0] * 1e-4),
         drift_scale_err=float(errors[0] * 1e-4),
-        decay_time=float(fit.x[1]),
+        decay_time=float(values[1]),
         decay_time_err=float(errors[1]),
         global_cti=loss,
         global_cti_err=float(errors[2]) * loss * np.log(10.0),
     )
+
+
+def _fits_by_trap(
+    residuals: Callable[[np.ndarray], np.ndarray], first: np.ndarray
+) -> list[OptimizeResult]:
+    """Fit for each of some signals that fill the trap; once if there is no trap.
+
+    Where a trap fills, the model has a kink at which minimisers stop; between kinks it
+    is smooth. The other parameters come in the order of ``first``.
+    """
+    low = np.array([0.0, 0.1, *TRAP_BOUNDS[0]])
+    high = np.array([10.0, 4.0, *TRAP_BOUNDS[1]])
+    scale = np.array([1.0, 1.0, 1.0, 5.0, 1.0, 0.3])
+    n, grid = first.size, FULL_GRID if first.size > FULL else (None,)
+    free = np.arange(n) != FULL
+    one = np.clip(first, low[:n] + 1e-6, high[:n] - 1e-6)[free]
+    fits = []
+    for log_full in grid:
+
+        def at(params: np.ndarray, log_full: float | None = log_full) -> np.ndarray:
+            if log_full is None:
+                return residuals(params)
+            return residuals(np.insert(params, FULL, log_full))
+
+        fit = least_squares(
+            at,
+            one,
+            bounds=(low[:n][free], high[:n][free]),
+            x_scale=scale[:n][free],
+            ftol=1e-6,
+        )
+        if fit.success:
+            fits.append(fit)
+            one = np.clip(fit.x, low[:n][free] + 1e-6, high[:n][free] - 1e-6)
+    return fits
+
+
+def _averaged(fits: Sequence[OptimizeResult]) -> tuple[np.ndarray, np.ndarray]:
+    """Average local offset and global loss over fits, as likely as each is.
+
+    Fits that are nearly as good with another trap tell how uncertain the rest is, which
+    the curvature of the best alone does not.
+    """
+    costs = np.array([2.0 * float(fit.cost) for fit in fits])
+    degrees = max(fits[0].fun.size - fits[0].x.size - 1, 1)
+    # Where columns scatter by more than their errors, parameters do.
+    excess = max(1.0, float(costs.min()) / degrees)
+    weights = np.exp(-0.5 * (costs - costs.min()) / excess)
+    weights /= weights.sum()
+    values = np.array([fit.x[:3] for fit in fits])
+    own = np.array([_errors(fit.jac)[:3] for fit in fits]) ** 2 * excess
+    mean = weights @ values
+    errors: np.ndarray = np.sqrt(weights @ (own + (values - mean) ** 2))
+    return mean, errors
 
 
 def _global_residuals(
@@ -311,7 +378,7 @@ def _global_residuals(
             trap_fraction=size / 10.0**log_full,
             emission_time=emission,
         )
-        return ((model - sample.values) / sample.errors).ravel()
+        return sample.deviations(model)
 
     return residuals
 
@@ -331,7 +398,7 @@ def _best_with_trap(
             bounds=TRAP_BOUNDS,
             x_scale=[1.0, 5.0, 1.0, 0.3],
         )
-        for log_full in (1.8, 3.6)
+        for log_full in LOG_FULL_STARTS
     ]
     return min(fits, key=lambda fit: float(fit.cost))
 

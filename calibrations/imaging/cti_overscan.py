@@ -46,6 +46,10 @@ class OverscanProfile:
     n_parallel: int
     """Transfers of the last row."""
 
+    n_level: int = 0
+    """Far columns that gave the level of each row, whose noise all columns have in
+    common; 0 where the level is known."""
+
     @property
     def is_usable(self) -> bool:
         """Whether there is signal, and nothing that is not a number."""
@@ -118,6 +122,7 @@ def measure_overscan(
         parallel_e=_parallel_rows(segment, data_box, parallel_overscan, far_rows),
         n_serial=data_box.x1,
         n_parallel=data_box.y1,
+        n_level=far.shape[1],
     )
 
 
