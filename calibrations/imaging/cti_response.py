@@ -12,7 +12,7 @@ After the last pixel of a row the overscan columns hold what was left behind: co
 """
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from calibrations.imaging.errors import ImageError
 
@@ -57,13 +57,13 @@ def overscan_model(
     numpy.ndarray
         Shape (n, m), in electrons.
     """
-    failing = binom.sf(columns - 1, n_transfers + columns - 1, global_cti)
+    failing = bdtrc(columns - 1, n_transfers + columns - 1, global_cti)
     late = (1.0 - global_cti) * failing
     offset = drift_scale * np.exp(-columns / decay_time)
     model: np.ndarray = np.multiply.outer(signals_e, late + offset)
     if trap_size_e > 0:
         every = np.arange(1, int(np.max(columns)) + 1)
-        chances = binom.sf(every - 1, n_transfers + every - 1, global_cti)
+        chances = bdtrc(every - 1, n_transfers + every - 1, global_cti)
         passing = np.multiply.outer(signals_e, (1.0 - global_cti) * chances)
         held = np.minimum(trap_size_e, trap_fraction * signals_e)
         freed = -float(np.expm1(-1.0 / emission_time))
