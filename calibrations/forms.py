@@ -186,7 +186,18 @@ class CertifyForm(forms.Form):
     end_tai = forms.CharField(
         label="Valid until (TAI)",
         required=False,
-        help_text="Empty: open end. An end is suggested only where a test on a later "
-        "exposure is beyond its limit.",
+        help_text="Empty: open end, as for any set that later ones will replace. Give "
+        "an end for a historical set.",
         widget=forms.TextInput(attrs={"class": "code"}),
     )
+
+    def __init__(self, *args: Any, suggested_end_tai: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        if suggested_end_tai:
+            # Offered, not filled in: an end that nobody meant leaves later exposures
+            # without a calibration.
+            self.fields["end_tai"].help_text = (
+                f"The tests hold until {suggested_end_tai}: give that as the end of a "
+                "historical set. Empty: open end, as for any set that later ones will "
+                "replace."
+            )

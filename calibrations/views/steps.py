@@ -159,8 +159,11 @@ def certify(request: HttpRequest, key: str, pk: int) -> HttpResponse:
     generation = _find_generation(ticket, pk)
     check_may(request.user, Action.CERTIFY, ticket.instrument)
     suggestion = suggest_validity(generation)
-    initial = {"begin_tai": suggestion.begin_tai, "end_tai": suggestion.end_tai}
-    form = CertifyForm(posted(request), initial=initial)
+    form = CertifyForm(
+        posted(request),
+        initial={"begin_tai": suggestion.begin_tai},
+        suggested_end_tai=suggestion.end_tai,
+    )
     behind = consequences_of(generation)
     sheet = Sheet(
         title=f"Certify {generation.label} {generation.rerun}?",

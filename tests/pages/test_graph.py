@@ -99,9 +99,10 @@ def test_certification_offers_the_range_that_the_tests_suggest(ticket, scientist
     address = f"/construction/DM-300/generations/{bias.pk}/certify/"
     page = pages.text_of(browser.get(address))
     assert 'value="2026-11-09T12:00:00"' in page
-    assert 'value="2026-11-17T20:00:01"' in page
+    assert "The tests hold until 2026-11-17T20:00:01" in page
     assert "Exposure 2026111700001" in page
-    # It is a suggestion: somebody may leave the end open.
+    # It is offered and not filled in: whoever sends the form as it is leaves it open.
+    assert 'value="2026-11-17T20:00:01"' not in page
     browser.post(address, {"begin_tai": "2026-11-09T12:00:00", "end_tai": ""})
     assert ticket.certifications.get().end_tai == ""
 
