@@ -38,6 +38,14 @@ SITES = (
 QUEUES = ("portal", *(site.queue for site in SITES))
 
 
+LARGEST = {
+    f"verify{kind}": f"resource://calibrations/pipelines/verify{kind}.yaml"
+    f"#verify{kind}Det,verify{kind}Exp,verify{kind},mosaic{kind}Exp8,analyze{kind}Core"
+    for kind in ("Bias", "Dark")
+}
+"""LSSTCam's verification without the figures by date of each of 205 detectors."""
+
+
 def connect_sites(sites: Sequence[Site] = SITES) -> None:
     """Give the demonstration's repositories their locations and queues."""
     for site in sites:
@@ -45,5 +53,8 @@ def connect_sites(sites: Sequence[Site] = SITES) -> None:
             location=site.location,
             queue=site.queue,
             inbox=site.inbox,
-            butler={"processes": os.cpu_count() or 1},
+            butler={
+                "processes": os.cpu_count() or 1,
+                "instruments": {"LSSTCam": {"pipelines": LARGEST}},
+            },
         )
