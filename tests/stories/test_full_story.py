@@ -1,4 +1,4 @@
-"""What the full story ends with; the story itself takes some twenty minutes."""
+"""What the full story ends with; the story itself takes half an hour."""
 
 from calibrations.domain.graph import find_graph
 from taxicab.demo.full_story import EVERYTHING, Line, full_table

@@ -54,7 +54,7 @@ class Command(BaseCommand):
             "--full",
             action="store_true",
             help="Build every type of calibration instead, and bias and dark of "
-            "LSSTCam's 205 detectors; takes some twenty minutes on two cores.",
+            "LSSTCam's 205 detectors; takes about half an hour on two cores.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
