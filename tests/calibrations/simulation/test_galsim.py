@@ -6,13 +6,12 @@ nothing of ours is in it. Its chips are weaker than measured ones (a00 −1.1e-6
 cameras have −1.5 to −3.5e-6), so ours is given GalSim's a00, and its shape is compared.
 """
 
+import galsim
 import numpy as np
 import pytest
 
 from calibrations.simulation.charge import area_change, collect_light, true_covariances
 from calibrations.simulation.sky import draw_stars
-
-galsim = pytest.importorskip("galsim")
 
 SENSOR = "lsst_itl_50_8"
 CHARGE_E = 20000.0
