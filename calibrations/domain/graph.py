@@ -106,9 +106,10 @@ _DMTN_222 = Graph(
         Type.BFK: (Type.PTC,),
         Type.CTI: (Type.PTC,),
     },
-    # The gains that scale a flat's amplifiers against one another are a ptc's once
-    # there is one; a bias or dark is rescaled by the gains in its header.
-    uses={Type.FLAT: (Type.PTC,)},
+    # The gains that scale amplifiers against one another, in a flat and in the ratio of
+    # a ghost to its source, are a ptc's once there is one, and the camera's before; a
+    # bias or dark is rescaled by the gains in its header.
+    uses={Type.FLAT: (Type.PTC,), Type.CROSSTALK: (Type.PTC,)},
     any_filter=frozenset({Type.DEFECTS}),
 )
 
@@ -143,7 +144,10 @@ _CP_PIPE = Graph(
         Type.DARK: (Type.PTC, Type.LINEARIZER, Type.BIAS, Type.DEFECTS),
         Type.FLAT: (Type.PTC, Type.LINEARIZER, Type.CTI, Type.BIAS, Type.DARK),
     },
-    uses=dict.fromkeys(_WITH_CROSSTALK, (Type.CROSSTALK,)),
+    uses={
+        **dict.fromkeys(_WITH_CROSSTALK, (Type.CROSSTALK,)),
+        Type.CROSSTALK: (Type.BIAS, Type.DARK, Type.DEFECTS),
+    },
     any_filter=frozenset({Type.DEFECTS}),
 )
 

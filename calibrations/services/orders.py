@@ -24,6 +24,9 @@ __all__ = [
 
 _FOLDER = "resource://calibrations/pipelines"
 
+_TESTS = {"verifyPtc": "verifyPtcAndGain"}
+"""Files of another name than their key."""
+
 _SHARED = {
     name: f"{_FOLDER}/{name}.yaml"
     for name in (
@@ -39,7 +42,7 @@ _SHARED = {
         "verifyGain",
         "verifyLinearizer",
     )
-} | {"verifyPtc": f"{_FOLDER}/verifyPtcAndGain.yaml"}
+} | {name: f"{_FOLDER}/{stem}.yaml" for name, stem in _TESTS.items()}
 
 _STEMS = {
     "bias": "cpBias",
@@ -65,12 +68,15 @@ _FOLDERS = {"dmtn222": _FOLDER, "cp_pipe": f"{_FOLDER}/lsst"}
 _OWN_TESTS: Mapping[str, tuple[str, ...]] = {
     "dmtn222": (),
     "cp_pipe": (
+        "verifyBfk",
         "verifyBias",
         "verifyCrosstalk",
         "verifyCti",
         "verifyDark",
         "verifyFlat",
+        "verifyGain",
         "verifyLinearizer",
+        "verifyPtc",
     ),
 }
 
@@ -82,7 +88,7 @@ PIPELINES: Mapping[str, Mapping[str, str]] = {
             for type_ in graph.types
         },
         **{
-            name: f"{_FOLDERS[graph.name]}/{name}.yaml"
+            name: f"{_FOLDERS[graph.name]}/{_TESTS.get(name, name)}.yaml"
             for name in _OWN_TESTS[graph.name]
         },
     }
