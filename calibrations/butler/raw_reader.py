@@ -60,10 +60,11 @@ def header_values(header: fits.Header) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for card in header.cards:
-        if STRUCTURE.fullmatch(card.keyword) or card.keyword in values:
+        keyword = card.keyword
+        if keyword in values or STRUCTURE.fullmatch(keyword):
             continue
-        undefined = isinstance(card.value, fits.card.Undefined)
-        values[card.keyword] = None if undefined else card.value
+        value = card.value  # parsed each time that it is asked for
+        values[keyword] = None if isinstance(value, fits.card.Undefined) else value
     return values
 
 

@@ -22,14 +22,19 @@ from calibrations.butler.raw_files import find_files
 from calibrations.butler.records import CompanionOutcome
 from taxicab.errors import NotFoundError, TaxicabError
 
-__all__ = ["ingest_companions"]
+__all__ = ["COMPANION_FOLDERS", "companion_run", "ingest_companions"]
 
-FOLDERS = {
+COMPANION_FOLDERS = {
     "photodiode": "photodiode",
     "shutterMotionProfileOpen": "shutterMotion",
     "shutterMotionProfileClose": "shutterMotion",
 }
 """Last part of the RUN of each type, as obs_lsst names it."""
+
+
+def companion_run(instrument: str, dataset_type: str) -> str:
+    """Name the RUN of companions of one kind."""
+    return f"{instrument}/calib/{COMPANION_FOLDERS[dataset_type]}"
 
 
 def ingest_companions(session: Session, paths: Sequence[str]) -> dict[str, Any]:
@@ -102,7 +107,7 @@ def _match(session: Session, butler: Butler, companion: Companion) -> GivenTable
     return GivenTable(
         type_,
         {"instrument": instrument, "exposure": found[0].id},
-        f"{instrument}/calib/{FOLDERS[companion.dataset_type]}",
+        companion_run(instrument, companion.dataset_type),
         companion.table,
         str(companion.path),
     )

@@ -56,7 +56,7 @@ def run_request(session: Session, request: PipelineRequest) -> PipelineOutcome:
     processes = min(request.processes or session.settings.processes, len(graph))
     root = session.settings.root
     with (
-        open_pool(processes, root, request.run, str(saved.path)) as pool,
+        open_pool(processes, root, str(saved.path)) as pool,
         session.butler(
             writeable=True, collections=request.inputs, run=request.run
         ) as butler,
@@ -91,7 +91,14 @@ class _Execution:
         )
         self._write_init_outputs()
         todo = self._find_todo()
-        execute(self.butler, self.graph, todo, self.progress, self.pool)
+        execute(
+            self.butler,
+            self.graph,
+            self.session.settings.root,
+            todo,
+            self.progress,
+            self.pool,
+        )
         outcome = self._describe(len(todo))
         self._judge(outcome)
         self.session.emit("end", done=self.progress.done, total=self.progress.total)

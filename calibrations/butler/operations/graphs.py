@@ -22,6 +22,10 @@ from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
 from calibrations.butler.camera_policy import policy_digest
 from calibrations.butler.errors import EmptyGraphError, RunChangedError
 from calibrations.butler.instrument_classes import choose_instrument_class
+from calibrations.butler.operations.companions import (
+    COMPANION_FOLDERS,
+    companion_run,
+)
 from calibrations.butler.operations.queries import (
     find_exposures,
     package_versions,
@@ -191,9 +195,8 @@ def _build(session: Session, request: PipelineRequest, path: Path) -> None:
         if request.where.strip():
             # Refuses an expression before the builder wraps it in its own words.
             find_exposures(session, butler, request.where)
-    with session.butler(
-        writeable=True, collections=request.inputs, run=request.run
-    ) as butler:
+        inputs = [*request.inputs, *_companion_runs(session, butler, pipeline)]
+    with session.butler(writeable=True, collections=inputs, run=request.run) as butler:
         executor = SeparablePipelineExecutor(butler)
         with _naming_missing_inputs(request):
             builder = executor.make_quantum_graph_builder(pipeline, request.where)
@@ -205,6 +208,23 @@ def _build(session: Session, request: PipelineRequest, path: Path) -> None:
         part = path.with_name(f"part-{path.name}")
         components.write(str(part))
         part.replace(path)
+
+
+def _companion_runs(session: Session, butler: Butler, pipeline: Pipeline) -> list[str]:
+    """List the runs of what accompanies exposures and the pipeline reads.
+
+    They hold no calibrations, and are in no chain of these.
+    """
+    read = {
+        edge.parent_dataset_type_name
+        for task in pipeline.to_graph().tasks.values()
+        for edge in task.prerequisite_inputs.values()
+    }
+    runs = {
+        companion_run(session.settings.instrument, name)
+        for name in read.intersection(COMPANION_FOLDERS)
+    }
+    return sorted(runs.intersection(butler.collections.query("*")))
 
 
 @contextmanager

@@ -22,7 +22,13 @@ from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
 from lsst.pipe.base.single_quantum_executor import SingleQuantumExecutor
 from lsst.utils.threads import disable_implicit_threading
 
-from calibrations.butler.lifetime import die_with_parent
+from calibrations.butler.lifetime import die_with_parent, raise_if_terminated
+from calibrations.butler.operations.backed import (
+    QuantaButler,
+    Records,
+    Registrar,
+    open_quanta_butler,
+)
 
 __all__ = ["Progress", "Result", "execute", "open_pool"]
 
@@ -36,6 +42,8 @@ class Result:
     """Class of the exception and its message."""
     traceback: str | None
     seconds: float
+    records: Records = field(default_factory=dict)
+    """Of the datasets that it wrote, a failed one's too."""
 
 
 @dataclass
@@ -90,9 +98,14 @@ class Progress:
         self.tell(quantum, "blocked", by=str(by))
 
 
+Run = Callable[[list[uuid.UUID]], Iterable[Result]]
+"""Given quanta that are ready, yields their results as they come."""
+
+
 def execute(
     butler: Butler,
     graph: PredictedQuantumGraph,
+    root: str,
     todo: Iterable[uuid.UUID],
     progress: Progress,
     pool: ProcessPoolExecutor | None,
@@ -101,16 +114,18 @@ def execute(
     order = graph.quantum_only_xgraph
     wanted = set(todo)
     ordered = [q for q in networkx.topological_sort(order) if q in wanted]
-    if pool is not None:
-        _walk(order, ordered, progress, _Pooled(pool).run)
-    else:
-        runner = _Runner(butler, graph)
-        _walk(order, ordered, progress, lambda ready: _one_by_one(runner, ready))
+    registrar = Registrar(butler, graph.build_execution_quanta())
+    with _open_run(butler, graph, root, pool) as run:
+        try:
+            _walk(order, ordered, progress, registrar, run)
+        finally:
+            # What was done before a cancel is kept.
+            registrar.register()
 
 
 @contextmanager
 def open_pool(
-    processes: int, root: str, run: str, graph_path: str
+    processes: int, root: str, graph_path: str
 ) -> Iterator[ProcessPoolExecutor | None]:
     """Fork processes for quanta; none where one process is enough.
 
@@ -124,7 +139,7 @@ def open_pool(
         processes,
         mp_context=multiprocessing.get_context("fork"),
         initializer=_begin_worker,
-        initargs=(os.getpid(), root, run, graph_path),
+        initargs=(os.getpid(), root, graph_path),
     )
     try:
         # The first task has all processes forked, here and now.
@@ -140,7 +155,8 @@ def _walk(
     order: networkx.DiGraph,
     todo: list[uuid.UUID],
     progress: Progress,
-    run: Callable[[list[uuid.UUID]], Iterable[Result]],
+    registrar: Registrar,
+    run: Run,
 ) -> None:
     """Hand out what is ready, until nothing is.
 
@@ -156,6 +172,8 @@ def _walk(
     while ready:
         batch, ready = ready, []
         for result in run(batch):
+            registrar.take(result.quantum, result.records)
+            raise_if_terminated()
             if progress.end(result):
                 for follower in order.successors(result.quantum):
                     if follower in waiting:
@@ -169,41 +187,61 @@ def _walk(
                     progress.block(follower, result.quantum)
 
 
+@contextmanager
+def _open_run(
+    butler: Butler,
+    graph: PredictedQuantumGraph,
+    root: str,
+    pool: ProcessPoolExecutor | None,
+) -> Iterator[Run]:
+    """Open what runs quanta: the pool, or a Butler in this process."""
+    if pool is not None:
+        yield _Pooled(pool).run
+        return
+    quanta_butler = open_quanta_butler(root, graph, butler)
+    runner = _Runner(quanta_butler, graph)
+    try:
+        yield lambda ready: (runner.run(quantum) for quantum in ready)
+    finally:
+        quanta_butler.end()
+
+
 class _Runner:
     """Runs a quantum with a Butler of its own process."""
 
-    def __init__(self, butler: Butler, graph: PredictedQuantumGraph) -> None:
+    def __init__(self, butler: QuantaButler, graph: PredictedQuantumGraph) -> None:
+        self.butler = butler
         self.graph = graph
         # What an earlier try left was examined and cleared before.
         self.executor = SingleQuantumExecutor(
-            butler=butler, assume_no_existing_outputs=True
+            limited_butler_factory=lambda quantum: butler,
+            assume_no_existing_outputs=True,
         )
 
     def run(self, quantum_id: uuid.UUID) -> Result:
         """Run one quantum; its failure is a result."""
         started = time.monotonic()
         error = trace = None
+        quantum = self.graph.build_execution_quanta([quantum_id])[quantum_id]
+        label = self.graph.quantum_only_xgraph.nodes[quantum_id]["task_label"]
+        node = self.graph.pipeline_graph.tasks[label]
         try:
-            quantum = self.graph.build_execution_quanta([quantum_id])[quantum_id]
-            label = self.graph.quantum_only_xgraph.nodes[quantum_id]["task_label"]
-            node = self.graph.pipeline_graph.tasks[label]
             self.executor.execute(node, quantum, quantum_id=quantum_id)
         except Exception as caught:  # whatever a task raises is its failure
             error = f"{type(caught).__name__}: {caught}"
             trace = traceback.format_exc()
-        return Result(quantum_id, error, trace, time.monotonic() - started)
-
-
-def _one_by_one(runner: _Runner, ready: list[uuid.UUID]) -> Iterator[Result]:
-    for quantum in ready:
-        yield runner.run(quantum)
+        records = self.butler.records_of(
+            ref for refs in quantum.outputs.values() for ref in refs
+        )
+        seconds = time.monotonic() - started
+        return Result(quantum_id, error, trace, seconds, records)
 
 
 _open_worker: Callable[[], _Runner] | None = None
 """Of a pool's process: makes its runner with the first quantum, and keeps it."""
 
 
-def _begin_worker(parent: int, root: str, run: str, graph_path: str) -> None:
+def _begin_worker(parent: int, root: str, graph_path: str) -> None:
     global _open_worker
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -213,9 +251,9 @@ def _begin_worker(parent: int, root: str, run: str, graph_path: str) -> None:
 
     @functools.cache
     def open_worker() -> _Runner:
-        butler = Butler.from_config(root, writeable=True, run=run)
         graph = PredictedQuantumGraph.read_execution_quanta(graph_path)
-        return _Runner(butler, graph)
+        with Butler.from_config(root, writeable=False) as butler:
+            return _Runner(open_quanta_butler(root, graph, butler), graph)
 
     _open_worker = open_worker
 
