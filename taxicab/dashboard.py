@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from calibrations.models import ConstructionStage, ConstructionTicket
+from calibrations.services.consequences import AdoptedSets, adopted_sets
 from calibrations.services.overview import TypeNode, type_nodes
 from distribution.models import (
     DeploymentStage,
@@ -117,13 +118,15 @@ def _construction(user: User) -> Iterator[Waiting]:
     mine = ConstructionTicket.objects.filter(
         owner=user, stage=ConstructionStage.BUILDING
     )
-    for ticket in mine.select_related("instrument"):
-        yield _next_step(ticket)
+    tickets = list(mine.select_related("instrument"))
+    adopted = adopted_sets(tickets)
+    for ticket in tickets:
+        yield _next_step(ticket, adopted)
 
 
-def _next_step(ticket: ConstructionTicket) -> Waiting:
+def _next_step(ticket: ConstructionTicket, adopted: AdoptedSets) -> Waiting:
     """Say what a ticket needs next."""
-    nodes = type_nodes(ticket)
+    nodes = type_nodes(ticket, adopted)
     node: TypeNode | None = next((n for n in nodes if n.state != "passed"), None)
     if node is None:
         report = ticket.reports.first()

@@ -2,14 +2,24 @@
 
 A gain that changes forces the linearizer, the brighter-fatter kernel and the CTI to be
 rebuilt (DMTN-222, Generation); the same holds for anything made with something that
-was since replaced. Pure functions of plain data: the standard library only.
+was since replaced. What it was made with may be the ticket's own, another ticket's that
+the board adopted, or a curated one: the record of its generation says which.
+
+A flat of figure 2 is made before the first photon transfer curve, with the camera's
+gains. That first curve leaves no flat behind: whatever is divided by a flat scales its
+amplifiers by the gains in its header, and a set made in order is a whole one. Every
+later curve does, as it does of flats made with the gains of a curve.
+
+Pure functions of plain data: the standard library only.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from calibrations.domain.graph import Graph, Held
+from calibrations.domain.names import BadNameError, parse_name
 from calibrations.domain.validity import ValidityRange
 
 __all__ = ["Built", "Consequence", "find_consequences"]
@@ -26,9 +36,12 @@ class Built:
     made_at: datetime
     """When it was asked for: what was certified later is not in it."""
     certified_at: datetime
+    """Since when it is found; one of another ticket: since that was adopted."""
     valid: ValidityRange
     rests_on: Mapping[str, str] = field(default_factory=dict)
     """Collections that it was made with, by `Held.key`; empty: not on record."""
+    is_adopted: bool = False
+    """Of another ticket, which the board adopted: the ticket's own come before it."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +59,45 @@ class Consequence:
     @property
     def sentence(self) -> str:
         """What happened, in words."""
-        built, newer = _tail(self.built.collection), _tail(self.newer.collection)
+        home = _ticket_of(self.newer.collection)
+        built, newer = _call(self.built.collection, home), _call(self.newer.collection)
         if self.through is not None:
             return (
-                f"{built} was made with {_tail(self.through.collection)}, which rests "
-                f"on an older {self.newer.label} than {newer}."
+                f"{built} was made with {_call(self.through.collection, home)}, which "
+                f"rests on an older {self.newer.label} than {newer}."
             )
-        before = f"{_tail(self.older)}, not " if self.older else "an older one than "
-        return f"{built} was made with {before}{newer}."
+        if self.older:
+            return f"{built} was made with {_call(self.older, home)}, not {newer}."
+        if self.built.rests_on:
+            return f"{built} was made with no {self.newer.label}, before {newer}."
+        return f"{built} was made with an older one than {newer}."
 
 
-def _tail(collection: str) -> str:
-    """Name a collection without what all of a ticket begin with."""
-    return collection.rsplit("/", 1)[-1]
+def _call(collection: str, home: str | None = None) -> str:
+    """Name a collection as people do: its tail, and the ticket if it is another."""
+    tail, ticket = collection.rsplit("/", 1)[-1], _ticket_of(collection)
+    return f"{tail} of {ticket}" if home and ticket and ticket != home else tail
+
+
+def _ticket_of(collection: str) -> str | None:
+    try:
+        return parse_name(collection).ticket
+    except BadNameError:
+        return None  # a site's own, or one that no ticket made
 
 
 def find_consequences(graph: Graph, certified: Iterable[Built]) -> list[Consequence]:
     """List the calibrations to be rebuilt, in the order of construction.
 
     One that rests directly on something older comes with that; one that rests on such
-    a calibration comes too, with what lies between.
+    a calibration comes too, with what lies between. What another ticket made is listed
+    where the ticket's own leaves it behind: nobody else knows of both.
     """
     everything = list(certified)
-    current = [one for one in everything if not _is_hidden(one, everything)]
+    alike: dict[Held, list[Built]] = defaultdict(list)
+    for one in everything:
+        alike[one.held].append(one)
+    current = [one for one in everything if not _is_hidden(one, alike[one.held])]
     found: dict[int, Consequence] = {}
     # In the order of the graph, those that lie between are found before they are used.
     places = {type_: place for place, type_ in enumerate(graph.types)}
@@ -127,6 +156,10 @@ def _outdates(
         return False
     if new.certified_at <= one.made_at or not new.valid.overlaps(one.valid):
         return False
+    if new.is_adopted and (one.is_adopted or _rests_on_own(one, new.held, everything)):
+        return False
+    if _closes_circle(graph, new, one):
+        return False
     if any(
         old.collection == new.collection and old.certified_at <= one.made_at
         for old in everything
@@ -138,6 +171,26 @@ def _outdates(
         # Made without any: only a change of it is a consequence, not the first.
         return any(_precedes(old, new) for old in everything)
     return not one.rests_on and _fits(new, one)
+
+
+def _closes_circle(graph: Graph, new: Built, one: Built) -> bool:
+    """Whether what comes first in the order was made with one of what comes later.
+
+    A flat made with the gains of a new ptc is newer than the one that this ptc was made
+    with: without an end to it, each would be rebuilt after the other.
+    """
+    places = graph.types
+    return new.rests_on.get(one.held.key) == one.collection and places.index(
+        new.held.type
+    ) < places.index(one.held.type)
+
+
+def _rests_on_own(one: Built, held: Held, everything: Iterable[Built]) -> bool:
+    """Whether one was made with what its own ticket has, which is found first."""
+    used = one.rests_on.get(held.key)
+    return any(
+        other.collection == used and not other.is_adopted for other in everything
+    )
 
 
 def _precedes(old: Built, new: Built) -> bool:
@@ -155,14 +208,17 @@ def _fits(precursor: Built, one: Built) -> bool:
     return not (first and second) or first == second
 
 
-def _is_hidden(one: Built, everything: Iterable[Built]) -> bool:
-    """Whether a newer calibration of the same kind is found wherever one is."""
+def _is_hidden(one: Built, alike: Iterable[Built]) -> bool:
+    """Whether another of the same kind is found before it, wherever one is."""
     return any(
-        other.held == one.held
-        and other.certified_at > one.certified_at
-        and _covers(other.valid, one.valid)
-        for other in everything
+        _comes_before(other, one) and _covers(other.valid, one.valid) for other in alike
     )
+
+
+def _comes_before(other: Built, one: Built) -> bool:
+    if other.is_adopted != one.is_adopted:
+        return one.is_adopted
+    return other.certified_at > one.certified_at
 
 
 def _covers(outer: ValidityRange, inner: ValidityRange) -> bool:

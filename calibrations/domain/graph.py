@@ -140,9 +140,10 @@ _CP_PIPE = Graph(
         Type.PTC: (Type.LINEARIZER, Type.CTI, Type.DEFECTS),
         Type.BFK: (Type.LINEARIZER, Type.CTI, Type.DEFECTS),
         Type.BIAS: (Type.PTC, Type.LINEARIZER),
-        Type.CROSSTALK: (Type.PTC,),
         Type.DARK: (Type.PTC, Type.LINEARIZER, Type.BIAS, Type.DEFECTS),
         Type.FLAT: (Type.PTC, Type.LINEARIZER, Type.CTI, Type.BIAS, Type.DARK),
+        # Last, or half of a set would have what is measured here subtracted.
+        Type.CROSSTALK: (Type.PTC,),
     },
     uses={
         **dict.fromkeys(_WITH_CROSSTALK, (Type.CROSSTALK,)),

@@ -1,6 +1,12 @@
-"""Which certified calibrations of a ticket rest on an older one, and on what."""
+"""Which certified calibrations rest on an older one than a ticket has, and on what.
 
-from collections.abc import Iterable
+The portal's record says what each was made with. Of the default chain it knows what
+tickets made that the board adopted; of curated calibrations, that others rest on them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.utils import timezone
@@ -11,26 +17,40 @@ from calibrations.domain.names import certified_name
 from calibrations.domain.validity import ValidityRange
 from calibrations.models import (
     Certification,
+    ConstructionStage,
     ConstructionTicket,
     Generation,
     StepStatus,
 )
 from calibrations.services.chains import superseded
 
-__all__ = ["consequences_of", "ticket_consequences"]
+__all__ = ["AdoptedSets", "adopted_sets", "consequences_of", "ticket_consequences"]
+
+OPEN = {ConstructionStage.BUILDING, ConstructionStage.HAILED}
+Place = tuple[str, int]
+"""A camera and the repository that it is built at."""
+AdoptedSets = Mapping[Place, Sequence[Built]]
 
 
 def ticket_consequences(
-    ticket: ConstructionTicket, certifications: Iterable[Certification] | None = None
+    ticket: ConstructionTicket,
+    certifications: Iterable[Certification] | None = None,
+    adopted: AdoptedSets | None = None,
 ) -> list[Consequence]:
-    """List what of a ticket is to be rebuilt now, in the order of construction.
+    """List what is to be rebuilt for a ticket now, in the order of construction.
+
+    That is what it certified itself, and what it leaves behind of the adopted sets.
 
     Parameters
     ----------
     certifications
         The ticket's, where they were read already, with their generations.
+    adopted
+        What `adopted_sets` gives, where it was read for several tickets.
     """
-    built = _certified(ticket, certifications)
+    if adopted is None:
+        adopted = adopted_sets([ticket])
+    built = [*_certified(ticket, certifications), *_beside(ticket, adopted)]
     return find_consequences(find_graph(ticket.graph), built)
 
 
@@ -52,9 +72,49 @@ def consequences_of(
         certified_at=timezone.now(),
         valid=valid or ValidityRange(None, None),
     )
-    before = _certified(ticket, None)
+    before = [*_certified(ticket, None), *_beside(ticket, adopted_sets([ticket]))]
     found = find_consequences(find_graph(ticket.graph), [*before, candidate])
     return [one for one in found if one.newer is candidate]
+
+
+def adopted_sets(tickets: Iterable[ConstructionTicket]) -> AdoptedSets:
+    """Read what the default chains of open tickets have of others, by place.
+
+    It is found there since the board's decision, whenever it was certified.
+    """
+    places = {_place(ticket) for ticket in tickets if ticket.stage in OPEN}
+    if not places:
+        return {}
+    rows = (
+        Certification.objects.filter(
+            status=StepStatus.SUCCEEDED,
+            ticket__stage=ConstructionStage.REVIEWED,
+            ticket__instrument__in={instrument for instrument, _ in places},
+            ticket__repository__in={repository for _, repository in places},
+        )
+        .select_related("generation", "ticket")
+        .prefetch_related("ticket__taxicab_tickets")
+    )
+    by_ticket: dict[ConstructionTicket, list[Certification]] = defaultdict(list)
+    for row in rows:
+        by_ticket[row.ticket].append(row)
+    found: dict[Place, list[Built]] = defaultdict(list)
+    for ticket, certifications in by_ticket.items():
+        decided = _decided_at(ticket)
+        found[_place(ticket)] += [
+            replace(one, certified_at=decided or one.certified_at, is_adopted=True)
+            for one in _certified(ticket, certifications)
+        ]
+    return found
+
+
+def _beside(ticket: ConstructionTicket, adopted: AdoptedSets) -> Sequence[Built]:
+    """Pick what an open ticket finds beside its own; others' time is over."""
+    return adopted.get(_place(ticket), ()) if ticket.stage in OPEN else ()
+
+
+def _place(ticket: ConstructionTicket) -> Place:
+    return ticket.instrument_id, ticket.repository_id
 
 
 def _certified(
@@ -74,6 +134,12 @@ def _certified(
         for one in done
         if one.collection not in gone
     ]
+
+
+def _decided_at(ticket: ConstructionTicket) -> datetime | None:
+    """Tell when the board decided; its ticket is reached by the relation alone."""
+    times = [one.decided_at for one in ticket.taxicab_tickets.all() if one.decided_at]
+    return max(times, default=None)
 
 
 def _built(

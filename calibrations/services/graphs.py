@@ -6,8 +6,8 @@ from calibrations.domain.consequences import Consequence
 from calibrations.domain.graph import Graph, find_graph
 from calibrations.domain.layout import lay_out
 from calibrations.models import ConstructionTicket
-from calibrations.services.consequences import ticket_consequences
-from calibrations.services.overview import TypeNode, type_nodes
+from calibrations.services.consequences import adopted_sets, ticket_consequences
+from calibrations.services.overview import TypeNode, known_certifications, type_nodes
 
 __all__ = ["GraphView", "Line", "graph_view"]
 
@@ -52,7 +52,8 @@ class GraphView:
 
 def graph_view(ticket: ConstructionTicket) -> GraphView:
     """Collect a ticket's graph: nodes by level, lines, and what to rebuild."""
-    nodes = {node.type: node for node in type_nodes(ticket)}
+    adopted = adopted_sets([ticket])
+    nodes = {node.type: node for node in type_nodes(ticket, adopted)}
     graph = find_graph(ticket.graph)
     layout = lay_out(graph)
     return GraphView(
@@ -69,5 +70,7 @@ def graph_view(ticket: ConstructionTicket) -> GraphView:
         ),
         width=layout.width,
         height=layout.height,
-        consequences=tuple(ticket_consequences(ticket)),
+        consequences=tuple(
+            ticket_consequences(ticket, known_certifications(ticket), adopted)
+        ),
     )

@@ -21,7 +21,7 @@ from calibrations.models import (
     StepStatus,
     Verification,
 )
-from calibrations.services.consequences import ticket_consequences
+from calibrations.services.consequences import AdoptedSets, ticket_consequences
 from calibrations.services.steps import last_job
 from taxicab.core.models import Job
 
@@ -32,6 +32,7 @@ __all__ = [
     "TypeNode",
     "describe_attempt",
     "find_node",
+    "known_certifications",
     "type_nodes",
 ]
 
@@ -207,16 +208,20 @@ def describe_attempt(generation: Generation) -> Attempt:
     )
 
 
-def type_nodes(ticket: ConstructionTicket) -> list[TypeNode]:
-    """Give the types in the order of construction, each with where it stands."""
+def type_nodes(
+    ticket: ConstructionTicket, adopted: AdoptedSets | None = None
+) -> list[TypeNode]:
+    """Give the types in the order of construction, each with where it stands.
+
+    Parameters
+    ----------
+    adopted
+        What `adopted_sets` gives, where it was read for several tickets.
+    """
     prefetch_related_objects([ticket], *NODES)
     graph = find_graph(ticket.graph)
     generations = [g for g in ticket.generations.all() if g.status != REMOVED]
-    certifications = [
-        _of(one, generation)
-        for generation in ticket.generations.all()
-        for one in generation.certifications.all()
-    ]
+    certifications = known_certifications(ticket)
     held = {
         one.generation.calib_type
         for one in certifications
@@ -226,7 +231,8 @@ def type_nodes(ticket: ConstructionTicket) -> list[TypeNode]:
         Held.parse(key).type for s in ticket.selections.all() for key in s.precursors
     }
     behind = {
-        one.built.collection: one for one in ticket_consequences(ticket, certifications)
+        one.built.collection: one
+        for one in ticket_consequences(ticket, certifications, adopted)
     }
     return [
         TypeNode(
@@ -242,6 +248,15 @@ def type_nodes(ticket: ConstructionTicket) -> list[TypeNode]:
 def find_node(ticket: ConstructionTicket, calib_type: str) -> TypeNode | None:
     """Find one type of a ticket."""
     return next((n for n in type_nodes(ticket) if n.type == calib_type), None)
+
+
+def known_certifications(ticket: ConstructionTicket) -> list[Certification]:
+    """List a ticket's certifications from what was read with its generations."""
+    return [
+        _of(one, generation)
+        for generation in ticket.generations.all()
+        for one in generation.certifications.all()
+    ]
 
 
 def _of(certification: Certification, generation: Generation) -> Certification:

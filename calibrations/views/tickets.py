@@ -17,6 +17,7 @@ from calibrations.forms import (
 from calibrations.models import ConstructionTicket
 from calibrations.services import construction, overview
 from calibrations.services.checklist import checklist
+from calibrations.services.consequences import adopted_sets
 from calibrations.services.graphs import graph_view
 from calibrations.services.record import (
     commands_in_order,
@@ -53,7 +54,8 @@ def constructions(request: HttpRequest) -> HttpResponse:
         "taxicab_tickets__deployment", *overview.NODES
     )
     page = one_page(request, rows)
-    tickets = [(ticket, overview.type_nodes(ticket)) for ticket in page]
+    adopted = adopted_sets(page)
+    tickets = [(ticket, overview.type_nodes(ticket, adopted)) for ticket in page]
     context = {"page": page, "tickets": tickets, "form": form}
     return render(request, "calibrations/tickets.html", context)
 

@@ -91,7 +91,7 @@ def evaluate(one: Criterion, measured: Measured) -> Outcome:
     """Apply a criterion. What cannot be computed, or is not a number, does not pass."""
     try:
         value, limit = float(one.value(measured)), float(one.limit(measured))
-    except (KeyError, ZeroDivisionError, TypeError):
+    except (KeyError, ZeroDivisionError, TypeError, ValueError):
         value = limit = float("nan")
     passed = value < limit if one.sense == "<" else value <= limit
     return Outcome(one, value, limit, passed)

@@ -1,5 +1,6 @@
 """What is to be rebuilt after something was certified anew."""
 
+import dataclasses
 import datetime
 
 import pytest
@@ -19,17 +20,21 @@ def at(hour):
     )
 
 
-def make(key, hour, *rests_on, letter="a", valid=ALWAYS):
-    """Something made at an hour, with what it was made with as ``key=collection``."""
+def make(key, hour, *rests_on, letter="a", valid=ALWAYS, adopted=None):
+    """Something made at an hour, with what it was made with as ``key=collection``.
+
+    Of another ticket, it is found since the hour when that was adopted.
+    """
     held = Held.parse(key)
     return Built(
         held=held,
         label=str(held.type),
         collection=f"{key}.{letter}",
         made_at=at(hour),
-        certified_at=at(hour + 0.5),
+        certified_at=at(hour + 0.5 if adopted is None else adopted),
         valid=valid,
         rests_on=dict(one.split("=") for one in rests_on),
+        is_adopted=adopted is not None,
     )
 
 
@@ -57,7 +62,79 @@ def test_a_new_ptc_lists_linearizer_bfk_cti_and_flats():
     consequences = found(DMTN_222, *SET, new)
     assert set(consequences) == {"flat:r.a", "linearizer.a", "bfk.a", "cti.a"}
     assert consequences["bfk.a"].sentence == "bfk.a was made with ptc.a, not ptc.b."
-    assert "an older one than ptc.b" in consequences["flat:r.a"].sentence
+    assert consequences["flat:r.a"].sentence == (
+        "flat:r.a was made with no ptc, before ptc.b."
+    )
+
+
+@pytest.mark.parametrize(
+    "older",
+    ["LSSTComCam/calib/DM-1/gains/ptc.20251109a", "LSSTComCam/calib/DM-9/curated"],
+    ids=["another ticket's", "curated"],
+)
+def test_an_older_ptc_need_not_be_the_tickets_own(older):
+    name = "LSSTComCam/calib/DM-9/gains/{}.20261109a".format
+    old = f"ptc={older}"
+    made = [make(one, 1, old) for one in ("flat:r", "crosstalk", "bfk", "cti")]
+    new = dataclasses.replace(make("ptc", 6), collection=name("ptc"))
+    consequences = found(DMTN_222, *made, new)
+    assert set(consequences) == {"flat:r.a", "crosstalk.a", "bfk.a", "cti.a"}
+    assert {one.older for one in consequences.values()} == {older}
+    called = "ptc.20251109a of DM-1" if "DM-1" in older else "curated"
+    assert consequences["cti.a"].sentence == (
+        f"cti.a was made with {called}, not ptc.20261109a."
+    )
+
+
+def test_a_new_ptc_leaves_behind_what_other_tickets_made():
+    adopted = [dataclasses.replace(one, is_adopted=True) for one in SET]
+    new = make("ptc", 6, "flat:r=flat:r.a", letter="b")
+    # Only its linearizer is rebuilt with it; the rest stays in the default chain.
+    own = make("linearizer", 7, "ptc=ptc.b", letter="b")
+    consequences = found(DMTN_222, *adopted, new, own)
+    assert set(consequences) == {"flat:r.a", "bfk.a", "cti.a"}
+    # A ticket that measures no gains leaves nothing behind.
+    assert found(DMTN_222, *adopted, make("fringe:r", 6, "flat:r=flat:r.a")) == {}
+
+
+def test_a_set_that_is_adopted_meanwhile_counts_since_then():
+    old = make("ptc", 0, adopted=1)
+    bfk = make("bfk", 5, "ptc=ptc.a")
+    newer = make("ptc", 2, letter="b", adopted=6)
+    assert set(found(DMTN_222, old, bfk, newer)) == {"bfk.a"}
+    # The ticket's own ptc is found first, whatever the board adopts.
+    own = make("ptc", 4, letter="c")
+    resting = make("bfk", 5, "ptc=ptc.c")
+    assert found(DMTN_222, old, own, resting, newer) == {}
+
+
+def test_a_flat_made_with_the_new_gains_does_not_ask_for_the_ptc_again():
+    new = make("ptc", 6, "flat:r=flat:r.a", letter="b")
+    flat = make("flat:r", 7, "bias=bias.a", "dark=dark.a", "ptc=ptc.b", letter="b")
+    rebuilt = [
+        make(name, 8, "ptc=ptc.b", letter="b") for name in ("linearizer", "bfk", "cti")
+    ]
+    assert found(DMTN_222, *SET, new, flat, *rebuilt) == {}
+    # A flat with other gains than this ptc's does.
+    other = make("flat:r", 7, "bias=bias.a", "dark=dark.a", letter="b")
+    assert "ptc.b" in found(DMTN_222, *SET, new, other)
+
+
+def test_crosstalk_measured_anew_is_subtracted_anew_and_there_it_ends():
+    made = [
+        make("ptc", 0),
+        make("bias", 1, "ptc=ptc.a"),
+        make("crosstalk", 2, "ptc=ptc.a", "bias=bias.a"),
+    ]
+    # The first one replaces none that could have been subtracted.
+    assert found(CP_PIPE, *made) == {}
+    new = make("crosstalk", 3, "ptc=ptc.a", "bias=bias.a", letter="b")
+    assert set(found(CP_PIPE, *made, new)) == {"ptc.a", "bias.a"}
+    again = [
+        make("ptc", 4, "crosstalk=crosstalk.b", letter="b"),
+        make("bias", 5, "ptc=ptc.b", "crosstalk=crosstalk.b", letter="b"),
+    ]
+    assert found(CP_PIPE, *made, new, *again) == {}
 
 
 def test_what_is_rebuilt_leaves_the_list():

@@ -76,6 +76,12 @@ def test_what_is_not_a_number_does_not_pass(one):
         assert outcome.passed is (one.test == "PROCESSING" and not numbers)
 
 
+@pytest.mark.parametrize("n_pairs", [0, 1])
+def test_a_curve_without_pairs_fails_and_stops_nothing(n_pairs):
+    outcomes = evaluate_all("PTC", "AMP", {"N_PAIRS": n_pairs, "NOISE_CHI_SQUARED": 1})
+    assert not any(outcome.passed for outcome in outcomes)
+
+
 def test_the_advisory_test_does_not_decide():
     outcomes = evaluate_all("BIAS", "AMP", {**NOMINAL, "READ_NOISE_ADU": 9.0})
     assert [o.criterion.test for o in outcomes if not o.passed] == [

@@ -6,7 +6,7 @@ import pytest
 
 import calibrations
 from calibrations import tasks
-from calibrations.models import Certification
+from calibrations.models import Certification, ConstructionTicket
 from calibrations.services.certification import request_certification
 from calibrations.services.consequences import consequences_of, ticket_consequences
 from calibrations.services.generation import request_generation
@@ -122,6 +122,53 @@ def test_a_new_ptc_is_shown_with_what_rests_on_the_old_one(ticket, scientist):
     make_built(ticket, "bfk", letter="b", hour=200, rests_on=[new])
     assert states(ticket)["bfk"] == ("passed", "certified")
     assert {one.built.label for one in ticket_consequences(ticket)} == labels - {"bfk"}
+
+
+def test_a_ptc_alone_leaves_behind_what_the_adopted_set_has(ticket, scientist):
+    ptc = up_to_ptc(ticket)
+    for name in ("linearizer", "bfk", "cti"):
+        make_built(ticket, name, hour=6, rests_on=[ptc])
+    other = make.make_ticket(scientist, ticket.instrument, key="DM-2", tag="gainFixup")
+    new = make_built(other, "ptc", hour=50, until="verification")
+    # Nobody has adopted that set: it is in no chain that this ticket reads.
+    assert consequences_of(new) == []
+
+    ConstructionTicket.objects.filter(pk=ticket.pk).update(stage="reviewed")
+    labels = {"flat-r", "flat-i", "linearizer", "bfk", "cti"}
+    assert {one.built.label for one in consequences_of(new)} == labels
+    request_certification(
+        new, begin_tai=make.BEGIN, by=scientist, task=tasks.certify_calibration
+    )
+    event = AuditEvent.objects.get(action="ptc certified anew: to be rebuilt")
+    assert (
+        "cti.20261109a of DM-47447 was made with ptc.20261109a of DM-47447, "
+        "not ptc.20261109a." in event.why
+    )
+    Certification.objects.filter(generation=new).update(status="succeeded")
+    other.refresh_from_db()
+    assert {one.built.label for one in graph_view(other).consequences} == labels
+
+    # What it builds itself is found before the adopted one, and is made with the new.
+    make_built(other, "bfk", hour=200, rests_on=[new])
+    assert {one.built.label for one in ticket_consequences(other)} == labels - {"bfk"}
+    # Once it is over, the board's later decisions are not its matter.
+    ConstructionTicket.objects.filter(pk=other.pk).update(stage="withdrawn")
+    other.refresh_from_db()
+    assert ticket_consequences(other) == []
+
+
+def test_products_that_rest_on_an_adopted_ptc_are_listed(ticket, scientist):
+    ptc = up_to_ptc(ticket)
+    ConstructionTicket.objects.filter(pk=ticket.pk).update(stage="reviewed")
+    other = make.make_ticket(scientist, ticket.instrument, key="DM-2", tag="gainFixup")
+    for name in ("flat:z_03", "bfk"):
+        make_built(other, name, hour=50, rests_on=[ptc])
+    assert ticket_consequences(other) == []
+    new = make_built(other, "ptc", hour=51)
+    found = {one.built.label: one for one in ticket_consequences(other)}
+    assert set(found) == {"flat-z", "bfk", "flat-r", "flat-i"}
+    assert found["bfk"].older == ptc.certifications.get().collection
+    assert found["flat-z"].newer.collection == new.certifications.get().collection
 
 
 def test_certifying_for_another_range_leaves_nothing_behind(ticket):
