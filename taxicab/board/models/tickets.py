@@ -1,4 +1,4 @@
-"""TAXICAB tickets and the positions the board takes on them."""
+"""TAXICAB tickets: sets of calibrations before the board."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -8,7 +8,6 @@ from django.db import models
 
 from calibrations.models import ConstructionTicket
 from reports.models import VerificationReport
-from taxicab.board.domain import PositionKind
 
 
 class TaxicabStage(StrEnum):
@@ -90,34 +89,3 @@ class TaxicabTicket(models.Model):
     def key(self) -> str:
         """``TAXICAB-nn``."""
         return f"TAXICAB-{self.number}"
-
-
-class Position(models.Model):
-    """What a board member holds; one a member, changed by its author alone.
-
-    A trigger in the database refuses the adoption of a ticket on which an
-    objection stands, whatever the code does (migration ``0002``).
-    """
-
-    ticket = models.ForeignKey(
-        TaxicabTicket, on_delete=models.CASCADE, related_name="positions"
-    )
-    member = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="positions"
-    )
-    kind = models.CharField(max_length=16, choices={k: k.label for k in PositionKind})
-    comment = models.TextField(blank=True)
-    report_sha256 = models.CharField(max_length=64)
-    """The evidence the member saw."""
-    taken_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        ordering: ClassVar = ["taken_at"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["ticket", "member"], name="one_position_a_member"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.ticket.key}: {self.member} {self.kind}"
