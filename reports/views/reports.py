@@ -15,6 +15,7 @@ from reports.models import ReportStatus, VerificationReport
 from reports.services.archive import pack_report
 from reports.services.evidence import evidence_file
 from reports.services.reports import request_report
+from reports.views.finding import find_report
 from taxicab.core.pages import POLL_ENDED, Sheet, answer_sheet, one_page, posted
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import check_may, readable_instruments
@@ -114,22 +115,6 @@ def report_archive(request: HttpRequest, key: str, version: int) -> FileResponse
     found = find_report(request, key, version)
     name = f"{key}-report-{version}.zip"
     return FileResponse(pack_report(found), as_attachment=True, filename=name)
-
-
-def find_report(request: HttpRequest, key: str, version: int) -> VerificationReport:
-    """Find a report that somebody may read."""
-    found = (
-        VerificationReport.objects.filter(
-            ticket__key=key,
-            version=version,
-            ticket__instrument__in=readable_instruments(request.user),
-        )
-        .select_related("ticket__instrument", "ticket__owner", "job", "created_by")
-        .first()
-    )
-    if found is None:
-        raise NotFoundError(f"There is no report {version} of {key!r}: see the list.")
-    return found
 
 
 def _context(found: VerificationReport) -> dict:
