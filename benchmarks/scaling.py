@@ -3,8 +3,8 @@
 Run: ``.venv/bin/python -m benchmarks.scaling``. Three bias exposures of LSSTCam's 189
 science detectors are simulated with the smallest amplifiers and ingested into a real
 Butler repository. The project's own ``cpBias`` pipeline (a bias of each detector, and
-one mosaic) is then run for 1, 9 and all of them by the real middleware: a quantum graph
-is built, then executed, in one process. Pixels are few, so what is seen is nearly all
+one mosaic) is then run for 1, 9 and all of them as a worker runs it: a quantum graph is
+built, then executed, in one process. Pixels are few, so what is seen is nearly all
 middleware; its share is what is left of the whole when the task's own work on pixels is
 taken off (reading raws counts as the middleware's). Seconds are those of the process on
 all its processors.
@@ -20,11 +20,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lsst.daf.butler import Butler, DeferredDatasetHandle
-from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
 
-import calibrations.pipelines
 from benchmarks.timing import print_rows
 from calibrations.butler.ingest import ingest_raws
+from calibrations.butler.operations import execution
+from calibrations.butler.operations.session import Session
+from calibrations.butler.records import ButlerSettings, PipelineRequest
 from calibrations.butler.repositories import make_repository
 from calibrations.pipelines.bias_dark import BiasCombineTask
 from calibrations.simulation.observatory import simulate_observatory
@@ -37,7 +38,7 @@ N_EXPOSURES, DAY = 3, 20261109
 MOST_GROWTH = 1.5
 """A detector among many may cost this many times one among nine."""
 
-PIPELINE = Path(calibrations.pipelines.__file__).parent / "cpBias.yaml"
+PIPELINE = "resource://calibrations/pipelines/cpBias.yaml"
 CREATION_TIME = "2026-11-24T12:00:00"
 
 
@@ -48,7 +49,7 @@ class Clock:
         self.seconds = 0.0
 
     @contextmanager
-    def watch(self, owner: type, name: str) -> Iterator[None]:
+    def watch(self, owner: object, name: str) -> Iterator[None]:
         """Count the seconds of a method while the block lasts."""
         original = getattr(owner, name)
 
@@ -88,35 +89,36 @@ def make_site(folder: Path) -> Path:
 
 def build_biases(repository: Path, n: int, run: str) -> tuple[float, float, float]:
     """Build the biases of n detectors: seconds of graph, execution and pixels."""
-    butler = Butler.from_config(
-        str(repository),
-        writeable=True,
-        collections=[f"{INSTRUMENT}/raw/all"],
-        run=run,
-    )
-    executor = SeparablePipelineExecutor(butler)
-    pipeline = executor.make_pipeline(str(PIPELINE))
-    pipeline.addInstrument(INSTRUMENT_CLASS)
-    pipeline.addConfigOverride("cpBiasCombine", "creationTime", CREATION_TIME)
     where = f"instrument='{INSTRUMENT}' AND exposure.observation_type='bias'"
-    begin = time.process_time()
-    graph = executor.build_quantum_graph(pipeline, where=f"{where} AND detector < {n}")
-    graph_s = time.process_time() - begin
-    if len(graph) != n + 1:
-        raise AssertionError(f"The graph has {len(graph)} quanta, not {n} and 1.")
-    task, reading = Clock(), Clock()
+    settings = ButlerSettings(
+        root=str(repository),
+        instrument=INSTRUMENT,
+        instrument_class=INSTRUMENT_CLASS,
+    )
+    request = PipelineRequest(
+        pipeline=PIPELINE,
+        inputs=[f"{INSTRUMENT}/raw/all"],
+        run=run,
+        where=f"{where} AND detector < {n}",
+        work_folder=str(repository.parent / "work" / run),
+        creation_time=CREATION_TIME,
+    )
+    session = Session(settings, lambda event, **values: None)
+    graph, task, reading = Clock(), Clock(), Clock()
     begin = time.process_time()
     with (
+        session.writing(),
+        graph.watch(execution, "load_or_build"),
         task.watch(BiasCombineTask, "run"),
         reading.watch(DeferredDatasetHandle, "get"),
     ):
-        executor.pre_execute_qgraph(graph, register_dataset_types=True)
-        executor.run_pipeline(graph)
-    execution_s = time.process_time() - begin
-    n_biases = len(butler.query_datasets("bias", collections=run))
+        execution.run_request(session, request)
+    execution_s = time.process_time() - begin - graph.seconds
+    with Butler.from_config(str(repository)) as butler:
+        n_biases = len(butler.query_datasets("bias", collections=run))
     if n_biases != n:
         raise AssertionError(f"There are {n_biases} biases, not {n}.")
-    return graph_s, execution_s, task.seconds - reading.seconds
+    return graph.seconds, execution_s, task.seconds - reading.seconds
 
 
 def main() -> None:
