@@ -15,15 +15,18 @@ from scipy import fft
 from calibrations.imaging.brighter_fatter import BrighterFatterKernel
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.ptc import PhotonTransferCurve
-from calibrations.imaging.ptc_models import symmetrized
+from calibrations.imaging.ptc_models import covariance_coefficients, symmetrized
 from calibrations.imaging.statistics import clip_columns
 
 __all__ = [
     "Average",
     "KernelSettings",
     "check_kernel",
+    "is_usable",
     "kernel_from_correlation",
+    "leading_order",
     "mean_correlation",
+    "pairs_in_use",
     "scaled_correlations",
     "solve_kernel",
     "solve_kernels",
@@ -34,6 +37,10 @@ FRAME = 3
 """Width of the kernel's rim whose scatter says what is close to zero."""
 
 MINIMUM_SIDE = 7
+
+MAX_ROUNDS = 50
+CONVERGED = 1e-6
+"""Change of the leading order from round to round, relative to its largest value."""
 
 
 class Average(StrEnum):
@@ -67,6 +74,9 @@ class KernelSettings:
     small readout windows."""
 
     n_lags: int = 10
+    n_kept: int = 0
+    """Lags further out than so many are taken for zero, as noise; 0: all are kept."""
+
     clip_sigma: float = 5.0
     clip_passes: int = 3
     max_imbalance: float = 2.0
@@ -192,6 +202,11 @@ def _unusable(curve: PhotonTransferCurve) -> str:
     return ""
 
 
+def is_usable(curve: PhotonTransferCurve) -> bool:
+    """Whether a curve has the gain that a kernel needs."""
+    return not _unusable(curve)
+
+
 def _no_kernel(
     curve: PhotonTransferCurve, settings: KernelSettings, reason: str
 ) -> BrighterFatterKernel:
@@ -221,9 +236,7 @@ def scaled_correlations(
     the whole effect.
     """
     n = settings.n_lags
-    signals = curve.raw_means_adu * curve.gain
-    chosen = curve.used & (signals > max(settings.min_signal_e, 0.0))
-    signals = signals[chosen]
+    signals, chosen = pairs_in_use(curve, settings)
     covariances = curve.covariances_adu2[chosen][:, :n, :n] * curve.gain**2
     q = -covariances
     q[:, 0, 0] += signals + _constant(curve)
@@ -232,6 +245,15 @@ def scaled_correlations(
         imbalance = np.abs(tiled.sum(axis=1)) / np.abs(tiled).sum(axis=1)
     good = (q[:, 0, 0] >= 0) & (imbalance <= settings.max_imbalance)
     return q[good] / signals[good, np.newaxis, np.newaxis] ** 2, signals[good]
+
+
+def pairs_in_use(
+    curve: PhotonTransferCurve, settings: KernelSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the signals (electrons) of a curve's pairs in use, and which they are."""
+    signals = curve.raw_means_adu * curve.gain
+    chosen = curve.used & (signals > max(settings.min_signal_e, 0.0))
+    return signals[chosen], chosen
 
 
 def mean_correlation(
@@ -267,6 +289,45 @@ def mean_correlation(
         )[0]
         return mean.reshape(correlations.shape[1:])
     return _weighted_mean(flat, signals, settings).reshape(correlations.shape[1:])
+
+
+def leading_order(
+    correlations: np.ndarray, signals: np.ndarray, settings: KernelSettings
+) -> np.ndarray:
+    """Average over the pairs what correlations would be for vanishing signals.
+
+    Parameters
+    ----------
+    correlations, signals
+        As `scaled_correlations` gives them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_lags, n_lags), 1/electron.
+
+    Raises
+    ------
+    ImageError
+        Raised if no pair is left, or the effect is no small one.
+
+    Notes
+    -----
+    Astier+19 equation 20 without b: pairs of signal F have ``q(F) = q + … F + … F²``,
+    whose further terms follow from q itself. They are no part of a kernel, which acts
+    on the charge there is: at 80 000 electrons they take a third off the neighbours.
+    """
+    F = signals[:, np.newaxis, np.newaxis]
+    none = np.zeros(correlations.shape[1:])
+    a = -mean_correlation(correlations, signals, settings)
+    for _ in range(MAX_ROUNDS):
+        second, third = covariance_coefficients(a, none)
+        grown = F * (second + F * third)
+        now = -mean_correlation(correlations + grown, signals, settings)
+        change, a = now - a, now
+        if np.abs(change).max() <= CONVERGED * np.abs(a).max():
+            return -a
+    raise ImageError("the effect is too large to be told from its own square")
 
 
 def solve_poisson(source: np.ndarray) -> np.ndarray:
@@ -329,7 +390,17 @@ def check_kernel(kernel: np.ndarray, settings: KernelSettings | None = None) -> 
 def _correlation(
     curves: Sequence[PhotonTransferCurve], settings: KernelSettings
 ) -> np.ndarray:
-    """Give the correlation matrix by the chosen way, lag along x first."""
+    """Give the correlation matrix, lag along x first, as far as it is kept."""
+    correlation = _correlated(curves, settings).copy()
+    if settings.n_kept:
+        correlation[settings.n_kept :] = correlation[:, settings.n_kept :] = 0.0
+    return correlation
+
+
+def _correlated(
+    curves: Sequence[PhotonTransferCurve], settings: KernelSettings
+) -> np.ndarray:
+    """Give the correlation matrix by the chosen way."""
     n = settings.n_lags
     if not curves:
         raise ImageError("no amplifier has a gain")
@@ -343,11 +414,11 @@ def _correlation(
     if settings.average is Average.MODEL:
         return np.mean([_sampled(curve, settings) for curve in curves], axis=0)
     parts = [scaled_correlations(curve, settings) for curve in curves]
-    return mean_correlation(
-        np.concatenate([correlations for correlations, _ in parts]),
-        np.concatenate([signals for _, signals in parts]),
-        settings,
-    )
+    correlations = np.concatenate([correlations for correlations, _ in parts])
+    signals = np.concatenate([signals for _, signals in parts])
+    if settings.average is Average.WEIGHTED:
+        return leading_order(correlations, signals, settings)
+    return mean_correlation(correlations, signals, settings)
 
 
 def _sampled(curve: PhotonTransferCurve, settings: KernelSettings) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from calibrations.imaging.covariances import measure_covariances
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.gains import GainCorrection, gain_from_pair
+from calibrations.imaging.ptc_models import symmetrized
 from calibrations.imaging.statistics import (
     ClippedStatistics,
     clip_bias_factor,
@@ -209,7 +210,10 @@ def measure_pair(
     -----
     ``mu = (mu1 + mu2)/2``; ``d = (I2 mu1 − I1 mu2)/mu``; variance and covariances are
     half those of ``d``, times f (variance) or f² (covariances) for the clipping
-    (`cp_pipe`'s ``measureMeanVarCov``).
+    (`cp_pipe`'s ``measureMeanVarCov``). Taking the mean of ``d`` off lowers each
+    covariance by the sum of all over the number of pixels, which is put back; upstream
+    leaves it out. It is nothing for one lag, but a kernel adds up hundreds: 20 % of
+    its centre for amplifiers of 10 000 pixels, 0.2 % for a million.
     """
     settings = settings or PairSettings()
     used = _used_pixels(first, second, mask, saturated, settings)
@@ -297,6 +301,11 @@ def _covariances(
     factor = clip_bias_factor(settings.clip_sigma)
     values = 0.5 * measured.values * factor**2
     values[0, 0] /= factor
+    # The mean that is taken off moves with the pixels: of every covariance it takes
+    # the variance of the sum over the number of pixels, little but the same sign.
+    own = values[0, 0]
+    values += symmetrized(values).sum() / used.sum()
+    values[0, 0] = own
     errors = variance / np.sqrt(measured.counts)
     # A variance has twice the relative variance of a covariance.
     errors[0, 0] *= np.sqrt(2.0)

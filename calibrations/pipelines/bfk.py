@@ -22,6 +22,7 @@ from lsst.pipe.base import (
 
 from calibrations.imaging.brighter_fatter import BrighterFatterKernel
 from calibrations.imaging.brighter_fatter_kernels import solve_kernels
+from calibrations.imaging.brighter_fatter_levels import choose_kernels
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.ptc import PhotonTransferCurve
 from calibrations.imaging.ptc_solve import solve_ptc
@@ -128,7 +129,11 @@ class BfkTask(PipelineTask):
     def _solve(self, curves: list[PhotonTransferCurve], meta: dict[str, Any]) -> Struct:
         if not curves:
             raise ImageError("The photon transfer curve has no amplifier.")
-        kernels = solve_kernels(curves, self.config.kernel_settings())
+        settings = self.config.kernel_settings()
+        if self.config.level == "AUTO":
+            kernels, settings = choose_kernels(curves, settings)
+        else:
+            kernels = solve_kernels(curves, settings)
         for kernel in kernels:
             if not kernel.valid:
                 self.log.warning(
@@ -141,6 +146,7 @@ class BfkTask(PipelineTask):
             **meta,
             "CALIB_CREATION_DATETIME": self.config.creationTime,
             "AVERAGE": self.config.average,
-            "LEVEL": self.config.level,
+            "LEVEL": "DETECTOR" if settings.per_detector else "AMP",
+            "N_LAGS": settings.n_kept or settings.n_lags,
         }
         return Struct(output=table)

@@ -221,6 +221,10 @@ class KernelConfig(Config):
         allowed={
             "AMP": "Each amplifier has its own kernel.",
             "DETECTOR": "All amplifiers have the kernel of their mean correlations.",
+            "AUTO": (
+                "AMP if the largest value that a valid kernel may have is three "
+                "standard errors, else DETECTOR, of no more lags than make it so."
+            ),
         },
         doc="What a kernel belongs to.",
     )

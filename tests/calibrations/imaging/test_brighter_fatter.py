@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.signal import fftconvolve
@@ -13,12 +15,15 @@ from calibrations.imaging.brighter_fatter_kernels import (
     KernelSettings,
     check_kernel,
     kernel_from_correlation,
+    leading_order,
     mean_correlation,
     solve_kernels,
     solve_poisson,
 )
+from calibrations.imaging.brighter_fatter_levels import chance_error, choose_kernels
 from calibrations.imaging.errors import ImageError
 from calibrations.imaging.ptc import FlatPairs
+from calibrations.imaging.ptc_models import full_covariance
 from calibrations.imaging.ptc_pairs import PairMeasurement, PairSettings, measure_pair
 from calibrations.imaging.ptc_solve import solve_ptc
 
@@ -154,6 +159,73 @@ def test_the_faintest_pairs_spoil_a_plain_mean():
     assert abs(wrong[Average.WEIGHTED] / ideal - 1) < scatter
     assert wrong[Average.QUADRATIC] < 2 * ideal
     assert wrong[Average.CLIPPED_MEAN] > 5 * ideal
+
+
+def test_what_grows_with_signal_is_no_part_of_a_kernel():
+    a = CHANGE[REACH:, REACH:].T
+    none = np.zeros_like(a)
+    signals = np.geomspace(300, 40000, 40)
+    covariances = full_covariance(signals, a, none, none, gain=1.0)
+    q = -covariances
+    q[:, 0, 0] += signals
+    q /= signals[:, np.newaxis, np.newaxis] ** 2
+    settings = KernelSettings()
+    mean = mean_correlation(q, signals, settings)
+    # Mostly of the brightest pairs, which are off by tens of per cent.
+    assert mean[0, 0] < 0.95 * -a[0, 0]
+    assert abs(mean[0, 1]) < 0.9 * abs(a[0, 1])
+    np.testing.assert_allclose(leading_order(q, signals, settings), -a, rtol=1e-4)
+    with pytest.raises(ImageError, match="own square"):
+        leading_order(1000 * q, signals, settings)
+
+
+def weighed(curve, factor):
+    """The same curve, of so many more pixels."""
+    weights = curve.covariance_sqrt_weights * np.sqrt(factor)
+    return dataclasses.replace(curve, covariance_sqrt_weights=weights)
+
+
+def test_few_pixels_share_a_kernel_and_many_have_their_own(curve):
+    settings = KernelSettings(n_lags=REACH + 1)
+    kernels, chosen = choose_kernels([weighed(curve, 1000)] * 2, settings)
+    assert (chosen.per_detector, chosen.n_kept) == (False, 0)
+    np.testing.assert_allclose(
+        kernels[0].kernel, solve_kernels([curve], settings)[0].kernel
+    )
+    # Sixteen amplifiers of a sixteenth of the pixels are as good as one.
+    one = chance_error([curve], settings)
+    assert chance_error([weighed(curve, 1 / 16)] * 16, settings) == pytest.approx(one)
+    limit = settings.max_fraction / 3 * abs(kernels[0].kernel.min())
+    few = [weighed(curve, 1.5 * (one / limit) ** 2 / 16)] * 16
+    kernels, chosen = choose_kernels(few, settings)
+    assert (chosen.per_detector, chosen.n_kept) == (True, REACH + 1)
+    assert len({one.kernel.tobytes() for one in kernels}) == 1
+    # Fewer still, and lags are left out.
+    _, chosen = choose_kernels([weighed(curve, (one / limit) ** 2 / 50)] * 16, settings)
+    assert chosen.per_detector
+    assert 3 <= chosen.n_kept <= REACH
+    bad = dataclasses.replace(curve, bad=True, reason="as a test")
+    kernels, _ = choose_kernels([bad], settings)
+    assert not kernels[0].valid
+    assert "as a test" in kernels[0].reason
+    assert chance_error([], settings) == np.inf
+
+
+def test_the_chance_error_is_the_scatter_of_kernels(curve):
+    settings = KernelSettings(n_lags=REACH + 1)
+    rng = np.random.default_rng(31)
+    signals = (curve.raw_means_adu * curve.gain)[curve.used]
+    errors = curve.gain**2 / curve.covariance_sqrt_weights[curve.used]
+    lags = np.sqrt((errors**2).sum(axis=0)) / (signals**2).sum()
+    n = 400
+    kernels = [
+        kernel_from_correlation(lags * rng.normal(size=lags.shape), settings)
+        for _ in range(n)
+    ]
+    scatter = np.std(kernels, axis=0)
+    scatter[3:-3, 3:-3] = 0.0
+    expected = chance_error([curve], settings)
+    assert abs(scatter.max() / expected - 1) < 5 / np.sqrt(2 * n)
 
 
 def test_correction_takes_the_correlations_away(flats, curve):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from calibrations.imaging.errors import ImageError
+from calibrations.imaging.ptc_models import symmetrized
 from calibrations.imaging.ptc_pairs import (
     FlatExposure,
     PairBy,
@@ -63,6 +64,25 @@ def test_poisson_flats_give_mean_variance_and_no_covariance():
     rows = SHAPE[0] - 2 * (SHAPE[0] // 20)
     assert abs(pair.row_mean_variance / expected - 1) < 5 * np.sqrt(2 / rows)
     assert abs(pair.gain - GAIN) < 5 * GAIN * np.sqrt(2 / n)
+
+
+def test_what_the_mean_takes_off_covariances_is_put_back():
+    # Of 36 by 36 pixels the mean takes 1/1296 of the variance off each of the 360
+    # covariances around the first one: 0.28 of it in all.
+    rng = np.random.default_rng(21)
+    n_pairs, side, settings = 400, 40, PairSettings(n_lags=10)
+    sums = []
+    for _ in range(n_pairs):
+        pair = measure_pair(
+            *rng.normal(1000.0, 10.0, (2, side, side)), settings=settings
+        )
+        sums.append(
+            (symmetrized(pair.covariances).sum() - pair.covariances[0, 0]) / 100
+        )
+    error = np.std(sums) / np.sqrt(n_pairs)
+    taken = 360 / (side - 4) ** 2
+    assert abs(np.mean(sums)) < 4 * error
+    assert taken > 5 * error
 
 
 def test_cosmic_rays_and_bad_rows_change_little():
