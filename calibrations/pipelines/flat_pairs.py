@@ -1,5 +1,6 @@
 """From raw flats of one detector to measured pairs."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from logging import getLogger
@@ -19,6 +20,7 @@ from calibrations.imaging.ptc_pairs import (
     measure_pair,
     pair_flats,
 )
+from calibrations.imaging.statistics import clip_bias_factor, clipped_statistics
 from calibrations.pipelines.processing import Calibrations, process_raw
 from calibrations.pipelines.products import exposure_times
 from calibrations.pipelines.ptc_configs import PairConfig
@@ -29,6 +31,8 @@ log = getLogger(__name__)
 
 LEFT_OUT = ("BAD", "NO_DATA")
 FULL = ("SAT", "SUSPECT")
+NOISE_SIGMA = 5.0
+"""Clipping of overscans. At 3 the error of what is left is 7 % larger."""
 
 Handles = Mapping[int, DeferredDatasetHandle]
 Look = Callable[[ProcessedFrame, ProcessedFrame], None]
@@ -194,10 +198,17 @@ def _describe(
 
 
 def _overscan_noise(frames: Sequence[ProcessedFrame], name: str) -> tuple[float, float]:
-    """Read noise of a pair, ADU, and its error from the size of the overscans."""
-    noise = float(np.mean([frame.overscan_stdev_adu[name] for frame in frames]))
-    n = sum(frame.serial_overscans[name].residual.size for frame in frames)
-    return noise, noise / float(np.sqrt(2.0 * max(n, 1)))
+    """Read noise of a pair, ADU, and its error from the size of the overscans.
+
+    Of the difference of the two: the charge that bright pixels leave behind is a
+    pattern of the columns, which a single overscan shows as noise that grows with
+    signal.
+    """
+    first, second = (frame.serial_overscans[name].residual for frame in frames)
+    difference = clipped_statistics(first - second, sigma=NOISE_SIGMA)
+    factor = math.sqrt(0.5 * clip_bias_factor(NOISE_SIGMA))
+    noise = factor * difference.stdev_clip
+    return noise, noise / math.sqrt(2.0 * max(first.size, 1))
 
 
 def _kept_cards(header: Mapping[str, Any]) -> dict[str, Any]:
