@@ -91,14 +91,17 @@ def measure_overscan(
     OverscanProfile
         NaN where nothing could be measured.
     """
-    segment = np.asarray(segment_e, dtype=np.float64)
+    segment = np.asarray(segment_e)
+    # float32, as the pipelines have it, is clipped by compiled code.
+    if segment.dtype != np.float32:
+        segment = segment.astype(np.float64)
     if mask is not None:
         if mask.shape != segment.shape:
             raise ImageError(
                 f"A mask of shape {mask.shape} does not fit a segment of shape "
                 f"{segment.shape}."
             )
-        segment = np.where(mask, np.nan, segment)
+        segment = np.where(mask, segment.dtype.type(np.nan), segment)
     _, n_columns = serial_overscan.shape
     if n_columns <= far_columns + 2:
         raise ImageError(
@@ -107,7 +110,7 @@ def measure_overscan(
         )
     # The last columns are left out, as in the overscan fit.
     far = segment[:, serial_overscan.x0 + far_columns : serial_overscan.x1 - 2]
-    segment = segment - _row_levels(far)[:, np.newaxis]
+    segment = segment - _row_levels(far).astype(segment.dtype)[:, np.newaxis]
     rows = slice(data_box.y0, data_box.y1)
     serial = segment[rows, serial_overscan.x0 : serial_overscan.x1]
     columns, variances, counts = clip_columns(serial)

@@ -1,4 +1,4 @@
-"""What overscan columns hold after a flat, as a formula. NumPy and SciPy.
+"""What overscan columns hold after a flat, as a formula. NumPy in and out.
 
 After the last pixel of a row the overscan columns hold what was left behind: column x
 (1, 2, …) of a flat of s electrons, read after n transfers, has
@@ -14,6 +14,7 @@ After the last pixel of a row the overscan columns hold what was left behind: co
 import numpy as np
 from scipy.special import bdtrc
 
+from calibrations.imaging.compiled import compiled
 from calibrations.imaging.errors import ImageError
 
 __all__ = [
@@ -92,16 +93,30 @@ def trap_exchange(
     freed
         Part of its charge that it frees in each transfer.
     """
-    gained = np.empty_like(passing_e, dtype=float)
-    held = np.asarray(held_e, dtype=float)
-    for x in range(passing_e.shape[1]):
-        released = freed * held
-        held = held - released
-        charge = passing_e[:, x] + released
-        wanted = np.minimum(size_e, fraction * np.maximum(charge, 0.0))
-        caught = np.maximum(wanted - held, 0.0)
-        held = held + caught
-        gained[:, x] = released - caught
+    return _exchange(
+        np.ascontiguousarray(passing_e, dtype=np.float64),
+        np.ascontiguousarray(held_e, dtype=np.float64),
+        float(size_e),
+        float(fraction),
+        float(freed),
+    )
+
+
+@compiled
+def _exchange(
+    passing: np.ndarray, held: np.ndarray, size: float, fraction: float, freed: float
+) -> np.ndarray:
+    """Go along the rows one by one: a trap remembers what came before."""
+    gained = np.empty_like(passing)
+    for row in range(passing.shape[0]):
+        inside = held[row]
+        for x in range(passing.shape[1]):
+            released = freed * inside
+            inside -= released
+            charge = max(passing[row, x] + released, 0.0)
+            caught = max(min(size, fraction * charge) - inside, 0.0)
+            inside += caught
+            gained[row, x] = released - caught
     return gained
 
 

@@ -19,7 +19,7 @@ from calibrations.imaging.linearity import LinearityType
 from calibrations.imaging.linearity_data import LinearityData, LinearitySettings
 from calibrations.imaging.photodiode import PhotodiodeReadings, integrate_charge
 from calibrations.imaging.ptc_pairs import FlatExposure, PairBy, pair_flats
-from calibrations.imaging.statistics import IQR_TO_SIGMA
+from calibrations.imaging.statistics import IQR_TO_SIGMA, percentiles
 from calibrations.pipelines.applying import BY_DETECTOR, RawInputConnections
 from calibrations.pipelines.configs import ApplyConfig
 from calibrations.pipelines.processing import (
@@ -262,12 +262,13 @@ def measure_frame(
         saturated = (mask & mask_bits("SAT")) > 0
         fraction = saturated[~left_out].mean()
         noise = pixel_noise(np.where(left_out, np.nan, image))
-        values = image[~left_out].astype(np.float64)
-        middle = np.median(values)
+        values = image[~left_out]
+        (middle,) = percentiles(values, [50.0])
         reach = max(CLIP_SIGMA * noise, ALWAYS_WITHIN * abs(middle))
         kept = values[np.abs(values - middle) <= reach]
         error = noise / max(kept.size, 1) ** 0.5
-        measured[name] = (float(kept.mean()), error, bool(fraction <= max_saturated))
+        mean = float(kept.mean(dtype=np.float64))
+        measured[name] = (mean, error, bool(fraction <= max_saturated))
     return measured
 
 
@@ -277,10 +278,9 @@ def pixel_noise(image: np.ndarray) -> float:
     What slopes, dust and defects make of the whole is no noise of its mean.
     """
     differences = np.diff(image, axis=1)
-    differences = differences[np.isfinite(differences)]
-    if not differences.size:
+    if not np.isfinite(differences).any():
         return 0.0
-    q25, q75 = np.percentile(differences, [25, 75])
+    q25, q75 = percentiles(differences, [25.0, 75.0])
     return float(IQR_TO_SIGMA * (q75 - q25) / 2**0.5)
 
 
