@@ -36,9 +36,6 @@ EXPOSURE_TIME_S: Mapping[str, float] = {
     "flat": 2.0,
     "science": 30.0,
 }
-PTC_RATE_E_PER_S = 5000.0
-"""Light of the lamp on flats for photon transfer: their time gives their level."""
-
 MIN_PTC_STEP_S = 0.02
 
 IMAGE_TYPES = {"ptc": "flat", "science": "object"}
@@ -158,6 +155,9 @@ class ObservatoryPlan:
     """Faintest and brightest pair; the others lie between, half of them evenly in
     their logarithm and half evenly in themselves."""
 
+    ptc_rate_e_per_s: float = 5000.0
+    """Light of the lamp on these: their time gives their level."""
+
     ptc_fluctuation: float = 0.001
     sky_level_e: float = 3000.0
     """Of science exposures."""
@@ -243,7 +243,7 @@ def list_exposures(plan: ObservatoryPlan) -> list[PlannedExposure]:
 
 def ptc_times_s(plan: ObservatoryPlan, n_pairs: int) -> list[float]:
     """Give the exposure time of each pair, in whole milliseconds, ascending."""
-    low, high = (level / PTC_RATE_E_PER_S for level in plan.ptc_levels_e)
+    low, high = (level / plan.ptc_rate_e_per_s for level in plan.ptc_levels_e)
     n_even = n_pairs // 2
     n_log = n_pairs - n_even
     ratio = (high / low) ** (1.0 / max(n_log - 1, 1))
@@ -280,5 +280,5 @@ def _frames(
 
 def _level_e(plan: ObservatoryPlan, kind: str, exposure_time_s: float) -> float:
     if kind == "ptc":
-        return PTC_RATE_E_PER_S * exposure_time_s
+        return plan.ptc_rate_e_per_s * exposure_time_s
     return {"flat": plan.flat_level_e, "science": plan.sky_level_e}.get(kind, 0.0)
