@@ -16,7 +16,7 @@ from calibrations.services.steps import Step
 from taxicab.core.models import Instrument
 from taxicab.core.services.jobs import find_lost_jobs
 from taxicab.demo.building import Builder, Nights, Wanted
-from taxicab.demo.progress import Narrator
+from taxicab.demo.progress import Narrator, StepFailedError
 
 __all__ = ["FullStory", "Line", "full_table"]
 
@@ -62,6 +62,8 @@ class FullStory:
 
     comcam: Instrument
     comcam_nights: Nights
+    comcam_readings: Path
+    """Folder of the photodiode's readings, which tell the light of its flats."""
     lsstcam: Instrument
     lsstcam_nights: Nights
     lsstcam_curated: Path
@@ -78,6 +80,14 @@ class FullStory:
         builder = Builder(self.comcam, self.comcam_nights, self.narrator)
         ticket = builder.open_ticket(
             COMCAM_KEY, tag="everyType", reason="Every type of the graph, once through."
+        )
+        gateway = open_gateway(ticket.repository, instrument=self.comcam.name)
+        readings = gateway.ingest_companions([str(self.comcam_readings)])
+        if readings.bad_files:
+            raise StepFailedError(f"Readings were refused: {readings.bad_files}")
+        self.narrator.say(
+            f"Readings of the photodiode: {readings.ingested} taken in, "
+            f"{readings.present} were there."
         )
         builder.build_all(ticket, EVERYTHING)
         return _lines(ticket)

@@ -10,7 +10,12 @@ from taxicab.demo.building import Nights
 from taxicab.demo.progress import Narrator, StepFailedError
 from taxicab.demo.sites import Site
 
-__all__ = ["build_full_observatory", "build_observatory", "curated_defects"]
+__all__ = [
+    "build_full_observatory",
+    "build_observatory",
+    "curated_defects",
+    "photodiode_readings",
+]
 
 
 def build_observatory(
@@ -68,6 +73,11 @@ def build_full_observatory(
 def curated_defects(data: Path, plan: str) -> Path:
     """Tell where the curated defects of a plan are."""
     return data / "sky" / plan / "curated"
+
+
+def photodiode_readings(data: Path, plan: str) -> Path:
+    """Tell where the photodiode's readings of a plan are."""
+    return data / "sky" / plan / "photodiode"
 
 
 def _simulate(data: Path, arguments: list[str], narrator: Narrator) -> Nights:

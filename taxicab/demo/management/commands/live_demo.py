@@ -15,6 +15,7 @@ from taxicab.demo.observatory import (
     build_full_observatory,
     build_observatory,
     curated_defects,
+    photodiode_readings,
 )
 from taxicab.demo.people import PEOPLE, bring_people
 from taxicab.demo.progress import Narrator
@@ -94,8 +95,9 @@ class Command(BaseCommand):
         nights = build_full_observatory(data, SITES[0], narrator=narrator)
         connect_sites(SITES[:1])
         curated = curated_defects(data, "lsstcam")
+        readings = photodiode_readings(data, "full")
         lines = FullStory(
-            comcam, nights[0], lsstcam, nights[1], curated, narrator
+            comcam, nights[0], readings, lsstcam, nights[1], curated, narrator
         ).live()
         seconds = time.monotonic() - started
         write_summary(
