@@ -48,15 +48,26 @@ def where(kind, night=FIRST_NIGHT):
     )
 
 
-def look_up(ticket, kind, by, *, night=FIRST_NIGHT, purpose=None, expression=None):
+def look_up(
+    ticket,
+    kind,
+    by,
+    *,
+    night=FIRST_NIGHT,
+    purpose=None,
+    expression=None,
+    physical_filter=None,
+):
     """Ask for a selection and look it up."""
+    if physical_filter is None:
+        physical_filter = FILTERS.get(kind, "")
     later = night != FIRST_NIGHT
     selection = request_selection(
         ticket,
         calib_type=kind,
         purpose=purpose or SelectionPurpose("verification" if later else "generation"),
         where=expression or where(kind, night),
-        physical_filter=FILTERS.get(kind, ""),
+        physical_filter=physical_filter,
         by=by,
         task=tasks.preview_selection,
     )
