@@ -1,9 +1,15 @@
-"""Verification reports, addressed by the SHA-256 of their files."""
+"""Verification reports and their parts, addressed by the SHA-256 of their files."""
 
 from reports.models.reports import (
+    ReportPart,
     ReportStatus,
     VerificationReport,
     VerificationReportQuerySet,
 )
 
-__all__ = ["ReportStatus", "VerificationReport", "VerificationReportQuerySet"]
+__all__ = [
+    "ReportPart",
+    "ReportStatus",
+    "VerificationReport",
+    "VerificationReportQuerySet",
+]

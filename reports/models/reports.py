@@ -74,3 +74,37 @@ class VerificationReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ticket.key} report {self.version}"
+
+
+class ReportPart(models.Model):
+    """What a report says of one calibration type and physical filter.
+
+    Its files are sealed apart: equal evidence has an equal hash in every report.
+    """
+
+    report = models.ForeignKey(
+        VerificationReport, on_delete=models.CASCADE, related_name="parts"
+    )
+    key = models.CharField(max_length=64)
+    """Its place in the report: ``bias``, ``flat-r``."""
+    calib_type = models.CharField(max_length=32)
+    physical_filter = models.CharField(max_length=32, blank=True)
+    sha256 = models.CharField(max_length=64)
+    """Of the part's own manifest: metrics, limits, plots, images, inputs,
+    configuration, versions and validity."""
+    criteria_version = models.CharField(max_length=64, blank=True)
+    """Of the limits that judged; empty where nothing was judged."""
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["report", "key"], name="report_part_key_once"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(sha256=""), name="report_part_has_hash"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.report}"
