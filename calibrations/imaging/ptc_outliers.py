@@ -88,7 +88,8 @@ def reject_pairs(
     ``sigma_cut`` times the *square root of the variance*, in ADU. So upstream has it:
     it is no standard deviation but a tolerance (5 % at 10 000 ADU²) that lets pass
     what equation 16 does not model. Where the error of the variance is larger than
-    that, as in small readout windows, it is taken instead.
+    that, as in small readout windows, it is taken instead. The curves weigh pairs by
+    the same units, which upstream's do not.
     """
     settings = settings or OutlierSettings()
     usable = usable & np.isfinite(means_adu) & (variances_adu2 > 0)
@@ -101,9 +102,12 @@ def reject_pairs(
     if errors_adu2 is not None:
         units = np.fmax(units, errors_adu2)
     last = usable
+    tolerances = settings.sigma_cut * units
     for _ in range(settings.max_iterations):
-        fits = fit_exp_approximation(means_adu, variances_adu2, kept.astype(np.float64))
-        tolerances = settings.sigma_cut * units
+        # By the same units: alike, bright pairs would leave the constant part so
+        # uncertain that all the faint ones, which tell it, could be rejected.
+        weights = np.where(kept & (units > 0), 1.0 / np.fmax(units, 1e-30), 0.0)
+        fits = fit_exp_approximation(means_adu, variances_adu2, weights)
         kept = usable & _close(means_adu, variances_adu2, fits.parameters, tolerances)
         kept[kept.sum(axis=1) < 2] = False
         for i in range(len(kept)):
