@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from lsst.daf.butler import Butler
 
 from calibrations.butler.repositories import make_repository
@@ -122,6 +123,28 @@ def test_a_place_that_is_no_repository_is_refused(tmp_path, night):
         _, err, code = ingest(wrong, night)
         assert code in (1, 2)
         assert message in err or "butler" in err.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("ingest_raws", []),
+        ("ingest_companions", []),
+        ("ingest_curated", ["DM-1", "--instrument", "LSSTCam"]),
+    ],
+)
+def test_a_portal_without_its_tables_is_told_in_words(
+    root, night, monkeypatch, name, more
+):
+    def fail(*names):
+        raise OperationalError("no such table: core_repository")
+
+    monkeypatch.setattr(Repository.objects, "select_related", fail)
+    first, *others = more or [str(night)]
+    with pytest.raises(CommandError, match=r"manage\.py migrate") as refusal:
+        call_command(name, str(root), first, *others, verbosity=0)
+    assert refusal.value.returncode == 2
+    assert "no such table: core_repository" in str(refusal.value)
 
 
 @pytest.fixture
