@@ -73,13 +73,36 @@ def found_mask(observatory, run="gen/defects", name="defects", **data_id):
     )
 
 
+def check_found(found, observatory):
+    """6 pixels in each of 16 amplifiers and two columns, at twice the threshold.
+
+    The images are tens of sigma clear of it.
+    """
+    assert np.array_equal(found, planted(observatory))
+
+
 def test_what_is_planted_is_found_and_nothing_else(observatory):
-    # 6 pixels in each of 16 amplifiers and two columns, at twice the threshold; the
-    # images are tens of sigma clear of it.
-    assert np.array_equal(found_mask(observatory), planted(observatory))
+    check_found(found_mask(observatory), observatory)
     table = read(observatory, "defects", "gen/defects")
     assert table.colnames == ["x0", "y0", "width", "height"]
     assert (table["width"] * table["height"]).sum() == planted(observatory).sum()
+
+
+def test_wrong_defects_are_noticed(observatory):
+    found = found_mask(observatory)
+    flat = read(
+        observatory, "flat_for_defects", "gen/flat_for_defects", physical_filter=FILTER
+    )
+    for wrong in (
+        np.zeros_like(found),
+        np.ones_like(found),
+        # One calibration alone; the neighbours; what a flat's nominal scatter clips.
+        planted(observatory, "hot"),
+        np.roll(found, 1, axis=1),
+        np.abs(flat.data - 1) > 0.03,
+    ):
+        with pytest.raises(AssertionError):
+            check_found(wrong, observatory)
 
 
 @pytest.mark.parametrize(

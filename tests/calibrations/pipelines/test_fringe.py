@@ -62,17 +62,22 @@ def read(observatory, name, run, **data_id):
         return butler.get(name, instrument=INSTRUMENT, collections=run, **data_id)
 
 
+def check_pattern(image, good, truth):
+    """Fringes of 4 % in noise of 0.7 % a pixel.
+
+    A sky of 3000 electrons has 1.85 % of noise, the flat of eight 0.2 % and the mask of
+    stars leaves seven frames or so; wings add a little.
+    """
+    difference = (image - 0.04 * truth.fringes)[good]
+    assert difference.std() < 0.01
+    assert abs(np.median(difference)) < 0.002
+
+
 def test_the_fringe_frame_is_the_pattern_of_the_sky(observatory):
     fringe = read(observatory, "fringe", "gen/fringe", detector=DETECTOR)
-    truth = 0.04 * observatory.truth(DETECTOR).fringes
     good = (fringe.mask & 1) == 0
     assert good.mean() > 0.98
-    difference = (fringe.data - truth)[good]
-    # A sky of 3000 electrons has 1.85 % of noise, the flat of eight 0.2 % and the
-    # mask of stars leaves seven frames or so: 0.7 % a pixel; wings add a little.
-    assert difference.std() < 0.01
-    # Nothing, or the wrong pattern, would be off by the fringes: 4 %.
-    assert (truth[:, ::-1] - truth).std() > 0.03
+    check_pattern(fringe.data, good, observatory.truth(DETECTOR))
     assert fringe.header["OBSTYPE"] == "fringe"
     assert fringe.header["BUNIT"] == "1"
     assert fringe.header["NCOMBINE"] == N_FRAMES
@@ -81,11 +86,37 @@ def test_the_fringe_frame_is_the_pattern_of_the_sky(observatory):
         assert fringe.header[f"LSST CALIB RUN {kind}"] == f"gen/{kind.lower()}"
 
 
+def check_amplitude(measured):
+    """2 %, and what stars and a small detector add."""
+    assert measured == pytest.approx(AMPLITUDE, rel=0.02)
+
+
 def test_the_amplitude_is_recovered(observatory):
     header = read(observatory, "fringe", "gen/fringe", detector=DETECTOR).header
-    # 2 %, and what stars and a small detector add.
-    assert header["LSST FRINGE AMPLITUDE"] == pytest.approx(AMPLITUDE, rel=0.02)
+    check_amplitude(header["LSST FRINGE AMPLITUDE"])
     assert 0 < header["LSST FRINGE AMPLITUDE ERROR"] < 0.01 * AMPLITUDE
+
+
+def test_a_wrong_fringe_frame_is_noticed(observatory):
+    fringe = read(observatory, "fringe", "gen/fringe", detector=DETECTOR)
+    good, truth = (fringe.mask & 1) == 0, observatory.truth(DETECTOR)
+    response = truth.response / np.median(truth.response)
+    for wrong in (
+        np.zeros_like(fringe.data),
+        fringe.data[:, ::-1],
+        # Nominal is half of it, as on another night; the sky left in; not flattened.
+        0.5 * fringe.data,
+        fringe.data + 1,
+        (fringe.data + 1) * response - 1,
+        -fringe.data,
+    ):
+        with pytest.raises(AssertionError):
+            check_pattern(wrong, good, truth)
+    # None, a standard deviation for an amplitude, and the noise of a frame left in.
+    noise = 1 / np.sqrt(observatory.plan.sky_level_e)
+    for amplitude in (0.0, AMPLITUDE / np.sqrt(2), np.hypot(AMPLITUDE, noise)):
+        with pytest.raises(AssertionError):
+            check_amplitude(amplitude)
 
 
 def test_pictures_are_made(observatory):
