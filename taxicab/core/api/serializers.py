@@ -108,5 +108,8 @@ class EventSerializer(serializers.ModelSerializer[AuditEvent]):
             "after",
             "why",
             "details",
+            "number",
+            "previous_sha256",
+            "sha256",
         ]
         read_only_fields = fields

@@ -1,0 +1,1 @@
+"""Rules of the core as plain Python: no Django, no database."""
