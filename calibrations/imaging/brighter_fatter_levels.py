@@ -12,11 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from calibrations.imaging.brighter_fatter import BrighterFatterKernel
-from calibrations.imaging.brighter_fatter_kernels import (
+from calibrations.imaging.brighter_fatter_correlations import (
     KernelSettings,
+    pairs_in_use,
+)
+from calibrations.imaging.brighter_fatter_kernels import (
     is_usable,
     kernel_from_correlation,
-    pairs_in_use,
     solve_kernels,
 )
 from calibrations.imaging.ptc import PhotonTransferCurve

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from lsst.pex.config import ChoiceField, Config, Field
 
-from calibrations.imaging.brighter_fatter_kernels import Average, KernelSettings
+from calibrations.imaging.brighter_fatter_correlations import Average, KernelSettings
 from calibrations.imaging.gains import GainCorrection
 from calibrations.imaging.ptc import FitType, PtcSettings
 from calibrations.imaging.ptc_gain_ratios import RatioSettings

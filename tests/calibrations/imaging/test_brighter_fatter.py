@@ -10,13 +10,15 @@ from calibrations.imaging.brighter_fatter import (
     fill_from_neighbours,
 )
 from calibrations.imaging.brighter_fatter_checks import compare_pairs
-from calibrations.imaging.brighter_fatter_kernels import (
+from calibrations.imaging.brighter_fatter_correlations import (
     Average,
     KernelSettings,
-    check_kernel,
-    kernel_from_correlation,
     leading_order,
     mean_correlation,
+)
+from calibrations.imaging.brighter_fatter_kernels import (
+    check_kernel,
+    kernel_from_correlation,
     solve_kernels,
     solve_poisson,
 )
