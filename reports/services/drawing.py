@@ -1,4 +1,4 @@
-"""Drawing a stage's figures into the report's folder."""
+"""Drawing a stage's figures into the folder of its part."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -54,7 +54,7 @@ def draw_planes(stage: StageEvidence, instrument: str, folder: Path) -> list[dic
         cells, outlines, verdicts, title=f"{label}: verdict of each amplifier"
     )
     over = ", over all exposures" if any(r.exposure for r in stage.results) else ""
-    drawn = [_keep_plane(figure, folder, stage, "", f"All tests that decide{over}.")]
+    drawn = [_keep_plane(figure, folder, "", f"All tests that decide{over}.")]
     for test in _numeric_tests(stage):
         results = [r for r in stage.results if (r.level, r.test) == ("AMP", test)]
         drawn.append(_draw_metric(stage, test, results, cells, outlines, folder))
@@ -89,7 +89,7 @@ def draw_detectors(
     combined = {d: read_picture(path) for d, path in sorted(stage.combined.items())}
     stretch = find_stretch([p.pixels for p in combined.values()]) if combined else None
     for detector, picture in combined.items():
-        name = f"images/{stage.plan.key}-{_slug(names[detector])}-combined.png"
+        name = f"images/{_slug(names[detector])}-combined.png"
         title = f"{names[detector]}  {stage.plan.label}, combined"
         _draw(picture, folder / name, stretch=stretch, title=title)
         rows[detector]["combined"] = name
@@ -123,7 +123,7 @@ def _draw_residuals(
     stretch = find_stretch(latest, centre=0.0) if latest else None
     for one, picture in pictures.items():
         slug = _slug(names[one.detector])
-        name = f"images/{stage.plan.key}-{slug}-residual-{one.exposure}.png"
+        name = f"images/{slug}-residual-{one.exposure}.png"
         title = f"{names[one.detector]}  residual of {one.exposure}"
         _draw(picture, folder / name, stretch=stretch, title=title, colours=DIVERGING)
         rows[one.detector]["residuals"].append(
@@ -208,7 +208,7 @@ def _draw_metric(
     else:
         caption = f"{statistic} of the calibration itself; framed: failed."
     caption += " The colours span the 2nd to 98th percentile."
-    return _keep_plane(figure, folder, stage, test, caption)
+    return _keep_plane(figure, folder, test, caption)
 
 
 def _draw_worst(
@@ -233,13 +233,11 @@ def _draw_worst(
         "How far the worst exposure of each amplifier is beyond the limit, below 0 "
         "within it: what one night shows and the median hides."
     )
-    return _keep_plane(figure, folder, stage, title, caption)
+    return _keep_plane(figure, folder, title, caption)
 
 
-def _keep_plane(
-    figure: Any, folder: Path, stage: StageEvidence, test: str, caption: str
-) -> dict[str, Any]:
-    name = f"planes/{stage.plan.key}-{_slug(test or 'verdict')}.png"
+def _keep_plane(figure: Any, folder: Path, test: str, caption: str) -> dict[str, Any]:
+    name = f"planes/{_slug(test or 'verdict')}.png"
     path = folder / name
     path.parent.mkdir(exist_ok=True)
     save_png(figure, path)

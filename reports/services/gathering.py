@@ -24,6 +24,8 @@ class StageEvidence:
 
     plan: StagePlan
     results: list[Result] = field(default_factory=list)
+    physical_filter: str = ""
+    """Filter that it was made in; empty where the type knows none."""
     combined: dict[int, str] = field(default_factory=dict)
     """Path of the combined image, by detector."""
     residuals: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -34,6 +36,11 @@ class StageEvidence:
     """Dataset type, detector (None: all) and path of what verification drew."""
     missing: str = ""
     """What is absent, in a sentence; empty when nothing is."""
+
+    @property
+    def criteria_version(self) -> str:
+        """Version of the limits that judged; empty where nothing was judged."""
+        return ", ".join(sorted({result.criteria_version for result in self.results}))
 
     @property
     def notes(self) -> dict[TestKey, TestNote]:
@@ -119,6 +126,7 @@ def _gather(
     return StageEvidence(
         plan=plan,
         results=results,
+        physical_filter=_filter(products),
         combined=paths if plan.is_image else {},
         tables={} if plan.is_image else paths,
         plots=_plots(plan, datasets),
@@ -159,6 +167,12 @@ def _plots(
         for info in infos
     ]
     return sorted(found, key=lambda p: (p[1] is not None, p[1] or 0, p[0]))
+
+
+def _filter(products: Sequence[DatasetInfo]) -> str:
+    """Name the filter of a calibration's datasets, where they are of one."""
+    filters = {str(info.data_id.get("physical_filter", "")) for info in products}
+    return ", ".join(sorted(filters - {""}))
 
 
 def _detector(info: DatasetInfo) -> int | None:

@@ -30,7 +30,6 @@ def write_pages(summary: Mapping[str, Any], folder: Path) -> None:
 def write_results(results: Sequence[Result], path: Path) -> None:
     """Write every number as CSV, in a fixed order."""
     names = [field.name for field in fields(Result)]
-    path.parent.mkdir(exist_ok=True)
     rows = sorted(
         results, key=lambda r: (r.exposure, r.detector, r.amplifier, r.level, r.test)
     )

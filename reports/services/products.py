@@ -61,9 +61,8 @@ def write_product(stage: StageEvidence, instrument: str, folder: Path) -> dict |
     names = stage.detector_names(instrument)
     first = next(iter(tables.values()))
     shown = first.numeric[:MAX_COLUMNS]
-    name = f"tables/{stage.plan.key}.csv"
+    name = "calibration.csv"
     path = folder / name
-    path.parent.mkdir(exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["detector", *first.columns])
@@ -146,9 +145,7 @@ def copy_plots(
         name = "" if detector is None else names.get(detector, f"detector {detector}")
         title = dataset.removesuffix("_GridPlot").removeprefix("cp").replace("_", " ")
         tail = f"-{name.lower().replace(' ', '-')}" if name else ""
-        target = (
-            folder / "plots" / f"{stage.plan.key}-{title.replace(' ', '-')}{tail}.png"
-        )
+        target = folder / "plots" / f"{title.replace(' ', '-')}{tail}.png"
         target.parent.mkdir(exist_ok=True)
         try:
             shutil.copyfile(path, target)

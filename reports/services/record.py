@@ -1,12 +1,15 @@
-"""The inputs, commands, versions, collections and validity that a report states.
+"""The inputs, commands, configuration, versions and validity that a report states.
 
 What the portal did is on its rows; what exists and what is valid, the Butler says.
+Each part has what it alone was made of, so that it is the same in every report.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from calibrations.butler.client import ButlerGateway
+from calibrations.butler.records import CollectionInfo, ValidityRow
 from calibrations.domain.names import ticket_chain
 from calibrations.models import (
     Certification,
@@ -18,59 +21,94 @@ from calibrations.models import (
 )
 from reports.domain.stages import StagePlan
 
-__all__ = ["build_record"]
+__all__ = ["PartRecord", "ReportRecord", "build_record"]
+
+Step = Generation | Verification
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """What one part was made of, as plain data."""
+
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    """Selections with their expressions and the exposures they found."""
+    commands: list[dict[str, Any]] = field(default_factory=list)
+    configuration: list[dict[str, Any]] = field(default_factory=list)
+    """What each step was told, and the collections it read."""
+    versions: list[dict[str, Any]] = field(default_factory=list)
+    validity: list[dict[str, Any]] = field(default_factory=list)
+    unrecorded: list[str] = field(default_factory=list)
+    """Collections that were not made through this portal."""
+
+
+@dataclass(frozen=True)
+class ReportRecord:
+    """What all parts were made of, and where it lies now."""
+
+    parts: Mapping[str, PartRecord]
+    """By the part's key."""
+    chain: str = ""
+    collections: list[dict[str, Any]] = field(default_factory=list)
+
+    def part(self, key: str) -> PartRecord:
+        """Give what is known of a part: nothing where it is not on record."""
+        return self.parts.get(key, PartRecord())
 
 
 def build_record(
     ticket: ConstructionTicket, plans: Sequence[StagePlan], gateway: ButlerGateway
-) -> dict[str, Any]:
-    """Collect what the images and tests were made from, as plain data."""
-    steps = _steps(ticket, plans)
-    certifications = list(
-        Certification.objects.filter(
-            generation__in=[s for s in steps if isinstance(s, Generation)],
-            status=StepStatus.SUCCEEDED,
-        ).order_by("pk")
-    )
+) -> ReportRecord:
+    """Collect what the images and tests were made from."""
+    steps = _steps(plans)
     chain = ticket_chain(ticket.instrument_id, ticket.key)
     collections = gateway.collections([chain, f"{chain}/*"])
-    return {
-        "inputs": [_selection(s) for s in _selections(steps)],
-        "commands": [
+    is_there = any(info.name == chain for info in collections)
+    rows = gateway.validity(chain) if is_there else []
+    return ReportRecord(
+        parts={plan.key: _part(plan, steps, rows) for plan in plans},
+        chain=chain,
+        collections=_collections(collections),
+    )
+
+
+def _part(
+    plan: StagePlan, steps: Mapping[str, Step], validity: Iterable[ValidityRow]
+) -> PartRecord:
+    names = [name for name in (plan.generation, plan.verification) if name]
+    own = [steps[name] for name in names if name in steps]
+    certifications = Certification.objects.filter(
+        generation__in=[s for s in own if isinstance(s, Generation)],
+        status=StepStatus.SUCCEEDED,
+    ).order_by("pk")
+    return PartRecord(
+        inputs=[_selection(s) for s in _selections(own)],
+        commands=[
             {"collection": row.collection, "lines": row.commands}
-            for row in (*steps, *certifications)
+            for row in (*own, *certifications)
             if row.commands
         ],
-        "versions": _versions(steps),
-        "unrecorded": _unrecorded(plans, steps),
-        "collections": [
-            {
-                "name": info.name,
-                "type": info.type,
-                "children": info.children,
-                "n_datasets": info.n_datasets,
-            }
-            for info in sorted(collections, key=lambda info: info.name)
-        ],
-        "validity": _validity(gateway, chain, {info.name for info in collections}),
-        "chain": chain,
-    }
+        configuration=[_configuration(step) for step in own],
+        versions=_versions(own),
+        validity=_validity(
+            row
+            for row in validity
+            if (row.run, row.type) == (plan.generation, plan.calib_type)
+        ),
+        unrecorded=[name for name in names if name not in steps],
+    )
 
 
-def _steps(
-    ticket: ConstructionTicket, plans: Sequence[StagePlan]
-) -> list[Generation | Verification]:
-    names = [p.generation for p in plans] + [p.verification for p in plans]
-    rows: dict[str, Generation | Verification] = {}
+def _steps(plans: Sequence[StagePlan]) -> dict[str, Step]:
+    names = [name for p in plans for name in (p.generation, p.verification) if name]
+    rows: dict[str, Step] = {}
     for model in (Generation, Verification):
         rows |= {
             row.collection: row for row in model.objects.filter(collection__in=names)
         }
-    ordered = [name for p in plans for name in (p.generation, p.verification)]
-    return [rows[name] for name in dict.fromkeys(ordered) if name in rows]
+    return rows
 
 
-def _selections(steps: Sequence[Generation | Verification]) -> list[Selection]:
+def _selections(steps: Sequence[Step]) -> list[Selection]:
     found: dict[int, Selection] = {}
     for step in steps:
         if isinstance(step, Generation):
@@ -93,8 +131,16 @@ def _selection(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _versions(steps: Sequence[Generation | Verification]) -> list[dict[str, Any]]:
-    """Every package with its version; one that changed between steps says where."""
+def _configuration(step: Step) -> dict[str, Any]:
+    return {
+        "collection": step.collection,
+        "overrides": step.configuration,
+        "input_collections": step.input_collections,
+    }
+
+
+def _versions(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Every package with its version, and the steps that had it."""
     found: dict[str, dict[str, list[str]]] = {}
     for step in steps:
         for package, version in step.versions.items():
@@ -105,30 +151,29 @@ def _versions(steps: Sequence[Generation | Verification]) -> list[dict[str, Any]
         {
             "package": package,
             "version": version,
-            "collections": names if len(versions) > 1 else [],
+            "collections": names,
         }
         for package, versions in sorted(found.items())
         for version, names in versions.items()
     ]
 
 
-def _unrecorded(
-    plans: Sequence[StagePlan], steps: Sequence[Generation | Verification]
-) -> list[str]:
-    """Name the collections that were not made through this portal."""
-    recorded = {step.collection for step in steps}
-    names = [name for p in plans for name in (p.generation, p.verification) if name]
-    return [name for name in dict.fromkeys(names) if name not in recorded]
+def _collections(found: Sequence[CollectionInfo]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": info.name,
+            "type": info.type,
+            "children": info.children,
+            "n_datasets": info.n_datasets,
+        }
+        for info in sorted(found, key=lambda info: info.name)
+    ]
 
 
-def _validity(
-    gateway: ButlerGateway, chain: str, existing: set[str]
-) -> list[dict[str, Any]]:
-    """Fold the chain's validity into a line a type, filter, range and collection."""
-    if chain not in existing:
-        return []
+def _validity(rows: Iterable[ValidityRow]) -> list[dict[str, Any]]:
+    """Fold what is certified into a line a type, filter, range and collection."""
     lines: dict[tuple[str, ...], dict[str, Any]] = {}
-    for row in gateway.validity(chain):
+    for row in rows:
         key = (row.type, row.filter or "", row.begin or "", row.end or "", row.run)
         line = lines.setdefault(
             (*key, row.collection),

@@ -24,13 +24,17 @@ from reports.models import (
     VerificationReport,
     VerificationReportQuerySet,
 )
-from reports.services.drawing import draw_detectors, draw_planes
-from reports.services.evidence import keep_folder, new_folder
+from reports.services.evidence import (
+    SealedPart,
+    keep_folder,
+    new_folder,
+    read_sealed,
+)
 from reports.services.gathering import StageEvidence, gather_stages
-from reports.services.pages import write_pages, write_results
-from reports.services.products import copy_plots, write_product
-from reports.services.record import build_record
-from reports.services.summaries import summarise_report, summarise_stage
+from reports.services.pages import write_pages
+from reports.services.parts import keep_parts, write_part
+from reports.services.record import ReportRecord, build_record
+from reports.services.summaries import summarise_report
 from taxicab.core.models import Job, JobStatus
 from taxicab.core.roles import Action
 from taxicab.core.services.audit import move, record
@@ -106,12 +110,26 @@ def build_report(recorder: JobRecorder) -> None:
     with new_folder(str(report.pk)) as folder:
         summary = write_report(ticket, stages, facts, folder, recorder=recorder)
         sha256 = keep_folder(folder)
+    _finish(report, summary, read_sealed(sha256), sha256, by=recorder.job.created_by)
+
+
+@transaction.atomic
+def _finish(
+    report: VerificationReport,
+    summary: dict[str, Any],
+    sealed: Sequence[SealedPart],
+    sha256: str,
+    *,
+    by: User | None,
+) -> None:
+    """Put the sealed evidence on record, whole or not at all."""
+    keep_parts(report, sealed, order=[stage["key"] for stage in summary["stages"]])
     move(
         report,
         field="status",
         to=ReportStatus.READY,
-        by=recorder.job.created_by,
-        subject=("construction", ticket.key),
+        by=by,
+        subject=("construction", report.ticket.key),
         why=f"report {report.version}: {summary['verdict_sentence']}",
         sha256=sha256,
         summary=summary,
@@ -121,27 +139,24 @@ def build_report(recorder: JobRecorder) -> None:
 def write_report(
     ticket: ConstructionTicket,
     stages: Sequence[StageEvidence],
-    facts: dict[str, Any],
+    facts: ReportRecord,
     folder: Path,
     *,
     recorder: JobRecorder | None = None,
 ) -> dict[str, Any]:
     """Write a report's files into an empty folder; returns its summary."""
-    instrument = ticket.instrument_id
     progress = _Progress(recorder, stages)
     summaries = []
     for stage in stages:
         progress.say(f"Drawing {stage.plan.label}.")
-        write_results(stage.results, folder / "results" / f"{stage.plan.key}.csv")
         summaries.append(
-            {
-                **summarise_stage(stage, instrument),
-                "results_file": f"results/{stage.plan.key}.csv",
-                "focal_planes": draw_planes(stage, instrument, folder),
-                **draw_detectors(stage, instrument, folder, tick=progress.tick),
-                "product": write_product(stage, instrument, folder),
-                "plots": copy_plots(stage, instrument, folder),
-            }
+            write_part(
+                stage,
+                facts.part(stage.plan.key),
+                ticket.instrument_id,
+                folder,
+                tick=progress.tick,
+            )
         )
     summary = summarise_report(ticket, summaries, facts)
     write_pages(summary, folder)

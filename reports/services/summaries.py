@@ -3,7 +3,7 @@
 ``VerificationReport.summary`` and the report's own HTML are made of the same thing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +19,7 @@ from reports.domain.verdicts import (
     fold_results,
 )
 from reports.services.gathering import StageEvidence
+from reports.services.record import PartRecord, ReportRecord
 
 __all__ = ["SUMMARY_FORMAT", "summarise_report", "summarise_stage"]
 
@@ -44,7 +45,7 @@ _GRAVITY = (
 def summarise_report(
     ticket: ConstructionTicket,
     stages: Sequence[Mapping[str, Any]],
-    record: Mapping[str, Any],
+    record: ReportRecord,
 ) -> dict[str, Any]:
     """Put stages and record together under one verdict."""
     verdict = _gravest([Verdict(stage["verdict"]) for stage in stages])
@@ -64,7 +65,9 @@ def summarise_report(
         "counts": counts,
         "missing": [stage["missing"] for stage in stages if stage["missing"]],
         "stages": list(stages),
-        **record,
+        **_together([record.part(stage["key"]) for stage in stages]),
+        "chain": record.chain,
+        "collections": record.collections,
     }
 
 
@@ -79,9 +82,10 @@ def summarise_stage(stage: StageEvidence, instrument: str) -> dict[str, Any]:
         verdict = Verdict.UNTESTED
     exposures = sorted({r.exposure for r in stage.results if r.exposure})
     return {
-        "key": stage.plan.key,
         "label": stage.plan.label,
         "calib_type": stage.plan.calib_type,
+        "physical_filter": stage.physical_filter,
+        "criteria_version": stage.criteria_version,
         "generation": stage.plan.generation,
         "verification": stage.plan.verification,
         "missing": stage.missing,
@@ -94,6 +98,42 @@ def summarise_stage(stage: StageEvidence, instrument: str) -> dict[str, Any]:
         "clusters": [_cluster(cluster, stage, names) for cluster in clusters],
         "failing_amplifiers": [_amplifier(one, names) for one in failing],
     }
+
+
+def _together(parts: Sequence[PartRecord]) -> dict[str, Any]:
+    """List what all parts were made of, each thing once."""
+    names = ("inputs", "commands", "validity", "unrecorded")
+    found: dict[str, Any] = {
+        name: _once(entry for part in parts for entry in getattr(part, name))
+        for name in names
+    }
+    return {**found, "versions": _versions(parts)}
+
+
+def _once(entries: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    for entry in entries:
+        if entry not in found:
+            found.append(entry)
+    return found
+
+
+def _versions(parts: Sequence[PartRecord]) -> list[dict[str, Any]]:
+    """List packages with their versions; one that differs says where."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for part in parts:
+        for one in part.versions:
+            names = found.setdefault(one["package"], {}).setdefault(one["version"], [])
+            names += one["collections"]
+    return [
+        {
+            "package": package,
+            "version": version,
+            "collections": list(dict.fromkeys(names)) if len(versions) > 1 else [],
+        }
+        for package, versions in sorted(found.items())
+        for version, names in versions.items()
+    ]
 
 
 def _gravest(verdicts: Sequence[Verdict]) -> Verdict:
@@ -172,6 +212,10 @@ def _cluster(
         "test": cluster.test,
         "is_advisory": bool(note and note.is_advisory),
         "kind": str(cluster.kind),
+        "exposure": cluster.exposure,
+        "raft": cluster.raft,
+        "detector": cluster.detector,
+        "amplifier": cluster.amplifier,
         "sentence": cluster.sentence,
         "n_failed": cluster.n_failed,
         "n_results": cluster.n_results,

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from calibrations.domain.criteria import CRITERIA_VERSION
 from calibrations.models import ConstructionTicket
 from reports.models import VerificationReport
 from reports.services.evidence import (
@@ -16,6 +17,7 @@ from reports.services.evidence import (
     evidence_file,
     keep_folder,
     new_folder,
+    read_sealed,
 )
 from reports.services.reports import write_report
 from taxicab.errors import ConflictError, NotFoundError
@@ -48,7 +50,7 @@ def copy_files(source, target):
     for path in source.rglob("*"):
         if path.is_file():
             copy = target / path.relative_to(source)
-            copy.parent.mkdir(exist_ok=True)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
 
 
@@ -180,26 +182,61 @@ def test_every_detector_has_its_images(written):
     assert "No combined image" in (folder / "bias.html").read_text()
 
 
-def test_the_manifest_lists_every_file_and_is_the_name(kept, settings):
-    folder = settings.EVIDENCE_ROOT / kept.sha256
-    manifest = (folder / MANIFEST).read_bytes()
-    assert hashlib.sha256(manifest).hexdigest() == kept.sha256
-    listed = {entry["name"]: entry for entry in json.loads(manifest)["files"]}
-    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert found == {*listed, MANIFEST}
-    for name, entry in listed.items():
-        data = (folder / name).read_bytes()
-        assert entry["sha256"] == hashlib.sha256(data).hexdigest()
-        assert entry["size"] == len(data)
+def test_manifests_list_every_file_and_are_the_names(kept, settings):
+    root = settings.EVIDENCE_ROOT
+    parts = read_sealed(kept.sha256)
+    assert [p.key for p in parts] == ["bias", "flat-r"]
+    folders = {kept.sha256, *(part.sha256 for part in parts)}
+    assert {path.name for path in root.iterdir()} == folders
+    for name in folders:
+        manifest = (root / name / MANIFEST).read_bytes()
+        assert hashlib.sha256(manifest).hexdigest() == name
+        listed = {entry["name"]: entry for entry in json.loads(manifest)["files"]}
+        paths = (p for p in (root / name).rglob("*") if p.is_file())
+        found = {path.relative_to(root / name).as_posix() for path in paths}
+        assert found == {*listed, MANIFEST}
+        for entry in listed.values():
+            data = (root / name / entry["name"]).read_bytes()
+            assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+            assert entry["size"] == len(data)
     assert check_evidence(kept) == []
-    assert [p.name for p in settings.EVIDENCE_ROOT.iterdir()] == [kept.sha256]
+
+
+def test_a_part_says_nothing_of_its_report(kept, settings):
+    """It is the same in the next report, whatever else that holds."""
+    bias = next(p for p in read_sealed(kept.sha256) if p.key == "bias")
+    assert (bias.calib_type, bias.criteria_version) == ("bias", CRITERIA_VERSION)
+    for path in (settings.EVIDENCE_ROOT / bias.sha256).rglob("*"):
+        if path.suffix in {".json", ".csv"}:
+            text = path.read_text()
+            assert "flat-r" not in text
+            assert "parts/" not in text
 
 
 def test_equal_evidence_is_kept_once(kept, written, settings):
+    before = {p.name for p in settings.EVIDENCE_ROOT.iterdir()}
     with new_folder("2") as folder:
         copy_files(written[0], folder)
         assert keep_folder(folder) == kept.sha256
-    assert len(list(settings.EVIDENCE_ROOT.iterdir())) == 1
+    assert {p.name for p in settings.EVIDENCE_ROOT.iterdir()} == before
+
+
+def test_an_equal_part_is_shared_by_the_next_report(kept, written, settings):
+    old = {part.key: part.sha256 for part in read_sealed(kept.sha256)}
+    before = {p.name for p in settings.EVIDENCE_ROOT.iterdir()}
+    with new_folder("2") as folder:
+        copy_files(written[0], folder)
+        results = folder / "parts" / "flat-r" / "results.csv"
+        results.write_text(results.read_text() + "one more\n")
+        sha256 = keep_folder(folder)
+    new = {part.key: part.sha256 for part in read_sealed(sha256)}
+    assert new["bias"] == old["bias"]
+    assert new["flat-r"] != old["flat-r"]
+    added = {p.name for p in settings.EVIDENCE_ROOT.iterdir()} - before
+    assert added == {sha256, new["flat-r"]}
+    later = make_row(sha256=sha256, status="ready")
+    name = "parts/bias/results.csv"
+    assert evidence_file(later, name) == evidence_file(kept, name)
 
 
 def test_what_a_killed_worker_left_is_cleared(settings):
@@ -217,6 +254,12 @@ def test_changed_evidence_is_found(kept, settings):
     page.write_bytes(page.read_bytes().replace(b"failed", b"passed", 1))
     (folder / "report.css").unlink()
     assert check_evidence(kept) == ["index.html was changed.", "report.css is gone."]
+    bias = next(p for p in read_sealed(kept.sha256) if p.key == "bias")
+    part = settings.EVIDENCE_ROOT / bias.sha256
+    (part / "results.csv").write_text("")
+    assert check_evidence(kept)[2:] == ["parts/bias/results.csv was changed."]
+    (part / MANIFEST).unlink()
+    assert check_evidence(kept)[2:] == ["parts/bias/manifest.json is gone."]
     (folder / MANIFEST).write_text("{}")
     assert len(check_evidence(kept)) == 1
 
@@ -224,12 +267,18 @@ def test_changed_evidence_is_found(kept, settings):
 def test_files_are_given_by_the_manifest_alone(kept, settings, tmp_path):
     assert evidence_file(kept, "index.html").read_text().startswith("<!DOCTYPE html>")
     assert evidence_file(kept, MANIFEST).name == MANIFEST
+    assert evidence_file(kept, f"parts/bias/{MANIFEST}").name == MANIFEST
+    assert evidence_file(kept, "parts/bias/results.csv").is_file()
     (settings.EVIDENCE_ROOT / kept.sha256 / "unlisted.html").write_text("")
     (settings.EVIDENCE_ROOT / "secret").write_text("")
     for name in (
         "unlisted.html",
         "../secret",
         "images/../../secret",
+        "parts/bias",
+        "parts/bias/../../secret",
+        "parts/dark/results.csv",
+        "parts/../index.html",
         str(settings.EVIDENCE_ROOT / "secret"),
         "images",
         "",
@@ -242,10 +291,14 @@ def test_files_are_given_by_the_manifest_alone(kept, settings, tmp_path):
 
 def test_a_forged_manifest_leads_nowhere(kept, settings):
     (settings.EVIDENCE_ROOT / "secret").write_text("")
-    forged = {"files": [{"name": "../secret", "sha256": ""}]}
+    (settings.EVIDENCE_ROOT.parent / MANIFEST).write_text('{"files": []}')
+    part = {"key": "bias", "calib_type": "bias", "physical_filter": ""}
+    part |= {"criteria_version": "", "sha256": ".."}
+    forged = {"files": [{"name": "../secret", "sha256": ""}], "parts": [part]}
     (settings.EVIDENCE_ROOT / kept.sha256 / MANIFEST).write_text(json.dumps(forged))
-    with pytest.raises(NotFoundError):
-        evidence_file(kept, "../secret")
+    for name in ("../secret", f"parts/bias/{MANIFEST}"):
+        with pytest.raises(NotFoundError):
+            evidence_file(kept, name)
 
 
 def test_an_unfinished_report_has_no_files():

@@ -10,6 +10,7 @@ from calibrations.domain.criteria import CRITERIA_VERSION, criteria_for
 from reports.domain.results import Result
 from reports.domain.stages import plan_stages
 from reports.services.gathering import StageEvidence
+from reports.services.record import PartRecord, ReportRecord
 
 GENERATION = "LSSTComCam/calib/DM-47447/gainFixup/{}Gen{}.20261109a"
 VERIFICATION = "LSSTComCam/calib/DM-47447/gainFixup/verify{}{}.20261109a"
@@ -106,7 +107,10 @@ def make_stage(calib_type, folder, *, exposures=EXPOSURES, band=""):
             write_image(path, "electron", seed=exposure % 97 + detector, binning=8)
             residuals[(detector, exposure)] = str(path)
     return StageEvidence(
-        plan, make_results(calib_type, exposures=exposures), combined, residuals
+        plan,
+        make_results(calib_type, exposures=exposures),
+        combined=combined,
+        residuals=residuals,
     )
 
 
@@ -191,8 +195,8 @@ def make_facts():
         for exposure in EXPOSURES
     ]
     certified = "LSSTComCam/calib/DM-47447/gainFixup/bias.20261109a"
-    return {
-        "inputs": [
+    bias = PartRecord(
+        inputs=[
             {
                 "label": "bias",
                 "purpose": "generation",
@@ -205,25 +209,20 @@ def make_facts():
                 "override_by": "nora",
             }
         ],
-        "commands": [
+        commands=[
             {
                 "collection": GENERATION.format("bias", ""),
                 "lines": ["pipetask run -b REPO -p cpBias.yaml -o bias"],
             }
         ],
-        "versions": [
-            {"package": "lsst-pipe-base", "version": "30.0.0", "collections": []}
-        ],
-        "unrecorded": [],
-        "collections": [
+        versions=[
             {
-                "name": "LSSTComCam/calib/DM-47447",
-                "type": "CHAINED",
-                "children": [certified],
-                "n_datasets": 9,
+                "package": "lsst-pipe-base",
+                "version": "30.0.0",
+                "collections": [GENERATION.format("bias", "")],
             }
         ],
-        "validity": [
+        validity=[
             {
                 "type": "bias",
                 "filter": "",
@@ -234,5 +233,16 @@ def make_facts():
                 "detectors": list(range(9)),
             }
         ],
-        "chain": "LSSTComCam/calib/DM-47447",
-    }
+    )
+    return ReportRecord(
+        parts={"bias": bias},
+        chain="LSSTComCam/calib/DM-47447",
+        collections=[
+            {
+                "name": "LSSTComCam/calib/DM-47447",
+                "type": "CHAINED",
+                "children": [certified],
+                "n_datasets": 9,
+            }
+        ],
+    )
