@@ -18,6 +18,9 @@ __all__ = ["OutlierSettings", "Turnoff", "find_turnoff", "fit_rolloff", "reject_
 
 TAU_START = 1200.0
 TAU_RANGE = (100.0, 10000.0)
+STEPS = (1e-10, 1e-5, 1e-3)
+"""Least differences of a00, gain and noise² in a derivative."""
+
 SEARCH_BELOW = 20000.0
 """The roll-off begins at most this far below the turnoff, ADU."""
 
@@ -89,7 +92,8 @@ def reject_pairs(
     it is no standard deviation but a tolerance (5 % at 10 000 ADU²) that lets pass
     what equation 16 does not model. Where the error of the variance is larger than
     that, as in small readout windows, it is taken instead. The curves weigh pairs by
-    the same units, which upstream's do not.
+    the same units, which upstream's do not, and their own errors count where those of
+    the variances are known.
     """
     settings = settings or OutlierSettings()
     usable = usable & np.isfinite(means_adu) & (variances_adu2 > 0)
@@ -102,12 +106,18 @@ def reject_pairs(
     if errors_adu2 is not None:
         units = np.fmax(units, errors_adu2)
     last = usable
-    tolerances = settings.sigma_cut * units
     for _ in range(settings.max_iterations):
         # By the same units: alike, bright pairs would leave the constant part so
         # uncertain that all the faint ones, which tell it, could be rejected.
         weights = np.where(kept & (units > 0), 1.0 / np.fmax(units, 1e-30), 0.0)
         fits = fit_exp_approximation(means_adu, variances_adu2, weights)
+        own = np.zeros(means_adu.shape)
+        if errors_adu2 is not None:
+            for i, parameters in enumerate(fits.parameters):
+                own[i] = _curve_errors(
+                    means_adu[i], parameters, weights[i], errors_adu2[i]
+                )
+        tolerances = settings.sigma_cut * np.hypot(units, own)
         kept = usable & _close(means_adu, variances_adu2, fits.parameters, tolerances)
         kept[kept.sum(axis=1) < 2] = False
         for i in range(len(kept)):
@@ -227,6 +237,36 @@ def _close(
             departure = variances[i] - exp_approximation(means[i], *p)
             close[i] = np.abs(departure) < tolerances[i]
     return close
+
+
+def _curve_errors(
+    means: np.ndarray, parameters: np.ndarray, weights: np.ndarray, errors: np.ndarray
+) -> np.ndarray:
+    """Give standard errors of a fitted curve at each mean; 0 where it has none.
+
+    Far from the pairs it was fitted to, a curve is less certain than a pair.
+    """
+    known = np.isfinite(means) & np.isfinite(errors)
+    result = np.zeros(means.shape)
+    if not np.isfinite(parameters).all() or (known & (weights > 0)).sum() < 3:
+        return result
+    steps = np.diag(np.fmax(1e-4 * np.abs(parameters), STEPS))
+    mu = means[known]
+    slopes = np.column_stack(
+        [
+            (
+                exp_approximation(mu, *(parameters + step))
+                - exp_approximation(mu, *(parameters - step))
+            )
+            / 2.0
+            for step in steps
+        ]
+    )
+    # Pairs weigh by other units than their errors.
+    influence = np.linalg.pinv(slopes * weights[known, np.newaxis])
+    influence = influence * (weights * np.nan_to_num(errors))[known]
+    result[known] = np.sqrt(((slopes @ influence) ** 2).sum(axis=1))
+    return result
 
 
 def _before_gap(means: np.ndarray, kept: np.ndarray, max_gap: float) -> np.ndarray:
