@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from reports.domain.results import Result
 from reports.domain.verdicts import find_worst
@@ -24,7 +24,10 @@ Place = TypeVar("Place", int, str)
 class ClusterKind(StrEnum):
     """What the failures have in common."""
 
+    CAMERA = "camera"
+    """The test itself: it fails nearly everywhere, on several exposures."""
     EXPOSURE = "exposure"
+    RAFT = "raft"
     DETECTOR = "detector"
     AMPLIFIER = "amplifier"
 
@@ -41,6 +44,11 @@ class Cluster:
     n_results: int
     """Results of the same place, passed ones included."""
     worst: Result
+    exposure: int = 0
+    """What all of it shares; 0 where it spans exposures or had none."""
+    raft: str = ""
+    detector: int = -1
+    amplifier: str = ""
 
 
 def find_clusters(
@@ -48,9 +56,10 @@ def find_clusters(
 ) -> list[Cluster]:
     """Fold the failures of every test, the largest excess first.
 
-    An exposure that failed in half of its places or more is one cluster; of what
-    remains, a detector in which half of the results failed is one; the rest is
-    folded by amplifier.
+    A test that failed in half of its places or more on several exposures, and on half
+    of those that there are, is one cluster; an exposure on which it did is one; of what
+    remains, a raft and then a detector in which half of the results failed is one; the
+    rest is folded by amplifier.
     """
     grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
@@ -62,21 +71,60 @@ def find_clusters(
 def _fold(group: Sequence[Result], names: Mapping[int, str]) -> Iterable[Cluster]:
     if all(result.passed for result in group):
         return
+    exposures = _split(group, lambda r: r.exposure)
+    if _is_everywhere(exposures):
+        yield from _cluster(ClusterKind.CAMERA, "Everywhere", group)
+        return
     rest: list[Result] = []
-    for exposure, members in _split(group, lambda r: r.exposure).items():
+    for exposure, members in exposures.items():
         if not exposure:  # the calibration itself was judged
             rest += members
         elif _is_cause(members) or group[0].level == "EXP":
-            yield from _cluster(ClusterKind.EXPOSURE, f"Exposure {exposure}", members)
+            place = f"Exposure {exposure}"
+            yield from _cluster(ClusterKind.EXPOSURE, place, members, exposure=exposure)
         else:
             rest += members
-    for detector, members in _split(rest, lambda r: r.detector).items():
+    for raft, members in _split(rest, lambda r: _raft(r, names)).items():
+        if raft and _is_cause(members) and _n_detectors(members) > 1:
+            place = f"Raft {raft}"
+            yield from _cluster(ClusterKind.RAFT, place, members, raft=raft)
+        else:
+            yield from _fold_detectors(members, names)
+
+
+def _fold_detectors(
+    group: Sequence[Result], names: Mapping[int, str]
+) -> Iterable[Cluster]:
+    for detector, members in _split(group, lambda r: r.detector).items():
         name = names.get(detector, f"Detector {detector}")
+        scope = {"raft": _raft(members[0], names), "detector": detector}
         if _is_cause(members) or group[0].level == "DET":
-            yield from _cluster(ClusterKind.DETECTOR, name, members)
+            yield from _cluster(ClusterKind.DETECTOR, name, members, **scope)
             continue
         for amplifier, results in _split(members, lambda r: r.amplifier).items():
-            yield from _cluster(ClusterKind.AMPLIFIER, f"{name} {amplifier}", results)
+            yield from _cluster(
+                ClusterKind.AMPLIFIER,
+                f"{name} {amplifier}",
+                results,
+                **scope,
+                amplifier=amplifier,
+            )
+
+
+def _raft(result: Result, names: Mapping[int, str]) -> str:
+    """Take the raft from a name such as R22_S11; empty where there is none."""
+    raft, found, _ = names.get(result.detector, "").partition("_")
+    return raft if found else ""
+
+
+def _n_detectors(members: Iterable[Result]) -> int:
+    return len({r.detector for r in members if not r.passed})
+
+
+def _is_everywhere(exposures: Mapping[int, Sequence[Result]]) -> bool:
+    """Whether several exposures, and half of all, failed as a whole."""
+    causes = sum(_is_cause(members) for e, members in exposures.items() if e)
+    return causes > 1 and causes >= LARGE_SHARE * len(exposures)
 
 
 def _split(
@@ -95,7 +143,9 @@ def _is_cause(members: Sequence[Result]) -> bool:
     return len(places) > 1 and failed >= LARGE_SHARE * len(members)
 
 
-def _cluster(kind: ClusterKind, place: str, members: list[Result]) -> Iterable[Cluster]:
+def _cluster(
+    kind: ClusterKind, place: str, members: Sequence[Result], **scope: Any
+) -> Iterable[Cluster]:
     failed = [result for result in members if not result.passed]
     worst = find_worst(failed)
     if worst is None:
@@ -108,6 +158,7 @@ def _cluster(kind: ClusterKind, place: str, members: list[Result]) -> Iterable[C
         n_failed=len(failed),
         n_results=len(members),
         worst=worst,
+        **scope,
     )
 
 
@@ -120,6 +171,10 @@ def _sentence(
             return f"{place}, all detectors together"
         what = "amplifiers" if level == "AMP" else "detectors"
         return f"{place}: {len(failed)} of {len(members)} {what}"
+    if kind in (ClusterKind.CAMERA, ClusterKind.RAFT):
+        detectors = len({result.detector for result in failed})
+        said = f"{detectors} detectors" if level != "EXP" else ""
+        return _join(place, said, _exposures(failed, members))
     if kind is ClusterKind.DETECTOR and level == "AMP":
         amplifiers = len({result.amplifier for result in failed})
         return _join(place, f"{amplifiers} amplifiers", _exposures(failed, members))

@@ -20,6 +20,7 @@ from reports.services.pages import write_results
 from reports.services.products import copy_plots, write_product
 from reports.services.record import PartRecord
 from reports.services.summaries import summarise_stage
+from reports.services.values import write_values
 
 __all__ = [
     "Change",
@@ -46,6 +47,8 @@ _ASPECTS = {
     "plots": "plots",
     "results.csv": "metrics",
     "validity.json": "validity",
+    "values.json": "metrics",
+    "values.npz": "metrics",
     "versions.json": "software versions",
 }
 """What a person calls the files of a part, by the first word of their path."""
@@ -95,6 +98,7 @@ def write_part(
     own = folder / PARTS / key
     own.mkdir(parents=True)
     write_results(stage.results, own / RESULTS)
+    write_values(stage.results, stage.notes, own)
     summary = {
         **summarise_stage(stage, instrument),
         "results_file": RESULTS,
