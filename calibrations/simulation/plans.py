@@ -32,14 +32,15 @@ def full_plan() -> ObservatoryPlan:
         nights=(
             Night(
                 FIRST_NIGHT,
-                {"bias": 15, "dark": 15, "flat": 15, "ptc": 40, "science": 10},
+                {"bias": 20, "dark": 22, "flat": 15, "ptc": 40, "science": 10},
             ),
-            Night(SECOND_NIGHT, {"bias": 4, "dark": 4, "flat": 4, "science": 2}),
+            Night(SECOND_NIGHT, {"bias": 2, "dark": 2, "flat": 2, "science": 2}),
         ),
         physical_filter="y_04",
-        # Within 5 % of nominal, as tests of a photon transfer curve ask, and with room
-        # for what frames made of few inputs add.
-        noise_ratio=(0.964, 0.968),
+        # Within 5 % of nominal from below, as tests of gain and photon transfer ask,
+        # and from above, though overscans add 4 % to a frame and calibrations of 20
+        # frames 2.5 %: hence more frames than the 15 of the other plan.
+        noise_ratio=(0.961, 0.963),
         # Faint pairs tell the read noise, where it is much of their variance; fainter
         # ones still would tell of the traps, which smooth what does not fill them. The
         # brightest is beyond the required full well in the camera's corners, too.
