@@ -21,6 +21,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # --- Where the portal keeps its things -------------------------------------------
 TAXICAB_DATA = Path(os.environ.get("TAXICAB_DATA", BASE_DIR / "var")).resolve()
 EVIDENCE_ROOT = TAXICAB_DATA / "evidence"  # reports, addressed by their SHA-256
+# Images whose tiles are made once a report is ready; of the others when they are asked
+# for. A full detector takes some 3 s and 60 MB.
+TILES_WITH_REPORT = positive("TAXICAB_TILES_WITH_REPORT", default=60)
 WORK_ROOT = TAXICAB_DATA / "work"  # graphs, logs and exports of jobs
 
 # --- Safety ----------------------------------------------------------------------
@@ -164,6 +167,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "taxicab.core.tasks.find_lost_jobs",
         "schedule": 30.0,  # seconds
     },
+    "deliver-waiting-notices": {
+        "task": "taxicab.core.tasks.deliver_waiting_notices",
+        "schedule": 60.0,  # seconds
+    },
     "retry-waiting-self-reviews": {
         "task": "distribution.tasks.retry_waiting_self_reviews",
         "schedule": 1800.0,  # seconds: raws of a new night come once a day
@@ -172,6 +179,24 @@ CELERY_BEAT_SCHEDULE = {
 CELERY_BEAT_SCHEDULE_FILENAME = str(TAXICAB_DATA / "celerybeat-schedule")
 JOB_LOST_AFTER_S = positive("TAXICAB_JOB_LOST_AFTER_S", default=60)
 JOB_HEARTBEAT_S = 5
+
+# --- Being told ------------------------------------------------------------------
+# Where e-mails and webhooks say that the portal is.
+SITE_URL = os.environ.get("TAXICAB_SITE_URL", "").rstrip("/") or (
+    f"http://{BIND}"
+    if DEBUG or INSECURE_HTTP
+    else f"https://{(ALLOWED_HOSTS or ['localhost'])[0]}"
+)
+EMAIL_HOST = os.environ.get("TAXICAB_EMAIL_HOST", "")
+EMAIL_IS_SET = bool(EMAIL_HOST)
+EMAIL_PORT = positive("TAXICAB_EMAIL_PORT", default=587)
+EMAIL_HOST_USER = os.environ.get("TAXICAB_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = read_secret("TAXICAB_EMAIL_PASSWORD", default="")
+EMAIL_USE_TLS = flag("TAXICAB_EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 20  # seconds
+DEFAULT_FROM_EMAIL = os.environ.get("TAXICAB_EMAIL_FROM", "taxicab@localhost")
+# Webhooks inside the observatory's own network: an attacker's road into it as well.
+WEBHOOK_PRIVATE = flag("TAXICAB_WEBHOOK_PRIVATE", default=False)
 
 # --- REST ------------------------------------------------------------------------
 REST_FRAMEWORK = {

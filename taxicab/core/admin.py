@@ -18,6 +18,7 @@ from taxicab.core.models import (
     Facility,
     Instrument,
     Job,
+    NoticeDelivery,
     Repository,
     RoleGrant,
 )
@@ -217,3 +218,12 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_display = ("at", "by", "subject_key", "action", "before", "after")
     list_filter = ("subject_kind",)
     search_fields = ("subject_key", "action", "why", "user__username")
+
+
+@admin.register(NoticeDelivery)
+class NoticeDeliveryAdmin(ReadOnlyAdmin):
+    """E-mails and webhooks: what arrived, what is tried again, what was given up."""
+
+    list_display = ("notice", "channel", "status", "attempts", "next_at", "problem")
+    list_filter = ("status", "channel")
+    search_fields = ("notice__user__username", "problem")

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from taxicab.core.models import Notice
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import may
 from taxicab.core.services.subjects import readable_jobs
@@ -40,6 +41,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         **colours,
         "places": _places(request.path, running),
         "running_jobs": running,
+        "unread_notices": Notice.objects.filter(user=user).unread().count(),
         "may_build": may(user, Action.BUILD),
         "may_hail": may(user, Action.HAIL),
         "may_deploy": may(user, Action.DEPLOY),

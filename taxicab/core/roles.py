@@ -34,6 +34,7 @@ class Action(StrEnum):
     HAIL = "hail"
     TAKE_POSITION = "take_position"
     DECIDE = "decide"
+    WAIVE = "waive"
     DEPLOY = "deploy"
     SKIP_REPOSITORY = "skip_repository"
     MANAGE = "manage"
@@ -44,7 +45,9 @@ _TEAM = {Action.READ, Action.BUILD, Action.VERIFY, Action.CERTIFY, Action.HAIL}
 PERMISSIONS: dict[Role, frozenset[Action]] = {
     Role.OBSERVER: frozenset({Action.READ}),
     Role.CALIBRATION_TEAM: frozenset(_TEAM),
-    Role.BOARD: frozenset({Action.READ, Action.TAKE_POSITION, Action.DECIDE}),
+    Role.BOARD: frozenset(
+        {Action.READ, Action.TAKE_POSITION, Action.DECIDE, Action.WAIVE}
+    ),
     Role.DEPLOYER: frozenset({Action.READ, Action.DEPLOY, Action.SKIP_REPOSITORY}),
     # Manages people, repositories and how many must adopt; takes no part in a
     # ticket's life. Limits of the tests are versioned with the code.

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from taxicab.core import views
+from taxicab.core.views import notices
+from taxicab.core.views import portal as views
 
 urlpatterns = [
     path("favicon.ico", views.favicon, name="favicon"),
@@ -16,4 +17,9 @@ urlpatterns = [
     path("repositories/<slug:slug>/", views.repository, name="repository"),
     path("people/", views.people, name="people"),
     path("help/", views.about, name="help"),
+    path("notices/", notices.listed, name="notices"),
+    path("notices/read/", notices.read_all, name="notices-read"),
+    path("notices/choices/", notices.choices, name="notice-choices"),
+    path("notices/test/", notices.test, name="notice-test"),
+    path("notices/<int:pk>/read/", notices.read, name="notice-read"),
 ]

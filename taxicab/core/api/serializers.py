@@ -5,7 +5,7 @@ from typing import ClassVar
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from taxicab.core.models import AuditEvent, Job, Repository
+from taxicab.core.models import AuditEvent, Job, Notice, Repository
 from taxicab.core.services.subjects import subject_address
 
 __all__ = ["EventSerializer", "JobSerializer", "RepositorySerializer"]
@@ -111,5 +111,23 @@ class EventSerializer(serializers.ModelSerializer[AuditEvent]):
             "number",
             "previous_sha256",
             "sha256",
+        ]
+        read_only_fields = fields
+
+
+class NoticeSerializer(serializers.ModelSerializer[Notice]):
+    """One thing that the person was told."""
+
+    class Meta:
+        model = Notice
+        fields: ClassVar = [
+            "id",
+            "event",
+            "subject_kind",
+            "subject_key",
+            "text",
+            "url",
+            "at",
+            "read_at",
         ]
         read_only_fields = fields

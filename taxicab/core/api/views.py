@@ -13,9 +13,12 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 from taxicab.core.api.serializers import (
     EventSerializer,
     JobSerializer,
+    NoticeSerializer,
     RepositorySerializer,
 )
-from taxicab.core.models import AuditEvent, Job, JobStatus, Repository
+from taxicab.core.domain.notices import NoticeEvent
+from taxicab.core.models import AuditEvent, Job, JobStatus, Notice, Repository
+from taxicab.core.services.notify import mark_read
 from taxicab.core.services.steering import rerun_job, stop_job
 from taxicab.core.services.subjects import (
     readable_events,
@@ -24,7 +27,7 @@ from taxicab.core.services.subjects import (
 )
 from taxicab.errors import NotFoundError
 
-__all__ = ["EventViewSet", "JobViewSet", "RepositoryViewSet"]
+__all__ = ["EventViewSet", "JobViewSet", "NoticeViewSet", "RepositoryViewSet"]
 
 
 class JobFilter(filters.FilterSet):
@@ -137,3 +140,36 @@ class EventViewSet(ReadOnlyModelViewSet[AuditEvent]):
         if getattr(self, "swagger_fake_view", False):
             return self.queryset
         return readable_events(self.request.user)
+
+
+class NoticeFilter(filters.FilterSet):
+    """By event and subject; ``unread=true`` gives what was not read."""
+
+    event = filters.ChoiceFilter(choices=[(e.value, e.label) for e in NoticeEvent])
+    unread = filters.BooleanFilter(field_name="read_at", lookup_expr="isnull")
+
+    class Meta:
+        model = Notice
+        fields = ("event", "subject_kind", "subject_key")
+
+
+class NoticeViewSet(ReadOnlyModelViewSet[Notice]):
+    """What the person was told, newest first."""
+
+    serializer_class = NoticeSerializer
+    filterset_class = NoticeFilter
+    queryset = Notice.objects.none()
+
+    def get_queryset(self) -> "QuerySet[Notice]":
+        """Notices of who asks, and of nobody else."""
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset
+        return Notice.objects.filter(user=self.request.user.pk).shown()
+
+    @extend_schema(request=None, responses=NoticeSerializer)
+    @action(detail=True, methods=["post"])
+    def read(self, request: Request, pk: str) -> Response:
+        """Mark a notice as read."""
+        notice = self.get_object()
+        mark_read(request.user, notice.pk)
+        return Response(self.get_serializer(self.get_object()).data)

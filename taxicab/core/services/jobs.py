@@ -18,10 +18,13 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Right
+from django.urls import reverse
 from django.utils import timezone
 
+from taxicab.core.domain.notices import NoticeEvent
 from taxicab.core.models import Job, JobStatus, Repository
 from taxicab.core.services.audit import record
+from taxicab.core.services.notify import notify
 from taxicab.errors import ConflictError, TaxicabError
 
 __all__ = [
@@ -342,6 +345,14 @@ def _end(job: Job, status: JobStatus, *, message: str = "", trace: str = "") -> 
             job=job.pk,
         )
         _tell_follower(job)
+        if status == JobStatus.FAILED and job.created_by is not None:
+            notify(
+                NoticeEvent.JOB_FAILED,
+                subject=(job.subject_kind, job.subject_key),
+                text=f"{job.subject_key}: {job.title} failed. {message}",
+                url=reverse("job", args=[job.pk]),
+                to=[job.created_by],
+            )
 
 
 def find_lost_jobs(*, after_s: float | None = None) -> int:

@@ -30,14 +30,16 @@ _MARKS = {
     "unknown": "–",
 }
 _LOOKS = {
-    "passed": "passed succeeded ready reviewed adopted implemented deployed adopt met",
-    "failed": "failed rejected object differs missing_file",
-    "waived": "waived overridden mixed warning",
+    "passed": "passed succeeded ready reviewed adopted implemented deployed adopt met "
+    "resolved done",
+    "failed": "failed rejected object differs missing_file standing",
+    "waived": "waived overridden mixed warning adopt_despite",
     "running": "running deploying looking building",
-    "waiting": "waiting queued planned filed hailed generated verified",
-    "stale": "stale lost",
+    "waiting": "waiting queued planned filed hailed flagged generated verified open "
+    "needs_processing",
+    "stale": "stale lost lapsed",
     "unknown": "unknown none cancelled withdrawn skipped removed abstain missing "
-    "not_connected not_held not_planned",
+    "not_connected not_held not_planned dropped",
 }
 _LOOK_OF = {word: look for look, words in _LOOKS.items() for word in words.split()}
 
