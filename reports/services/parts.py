@@ -26,6 +26,7 @@ __all__ = [
     "Change",
     "PartChange",
     "changed_parts",
+    "compare_parts",
     "keep_parts",
     "previous_report",
     "write_part",
@@ -142,11 +143,16 @@ def changed_parts(report: VerificationReport) -> list[PartChange]:
         Every part of either, the report's own first; empty without a report before.
     """
     before = previous_report(report)
-    if before is None:
-        return []
-    new = dict(report.parts.values_list("key", "sha256"))
-    old = dict(before.parts.values_list("key", "sha256"))
-    return [_compare(key, new.get(key, ""), old.get(key, "")) for key in new | old]
+    return list(compare_parts(report, before).values()) if before else []
+
+
+def compare_parts(
+    report: VerificationReport, before: VerificationReport | None
+) -> dict[str, PartChange]:
+    """Compare parts with those of any report, by key; all are new beside none."""
+    new = {part.key: part.sha256 for part in report.parts.all()}
+    old = {part.key: part.sha256 for part in before.parts.all()} if before else {}
+    return {key: _compare(key, new.get(key, ""), old.get(key, "")) for key in new | old}
 
 
 def _compare(key: str, new: str, old: str) -> PartChange:

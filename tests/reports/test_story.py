@@ -9,6 +9,7 @@ from calibrations.models import MetricResult
 from reports import tasks
 from reports.models import ReportStatus, VerificationReport
 from reports.services.evidence import check_evidence, evidence_file
+from reports.services.parts import Change, changed_parts
 from reports.services.reports import request_report
 from taxicab.core.models import JobStatus
 from taxicab.core.services.jobs import requeue_job
@@ -24,7 +25,9 @@ def build(report):
     return report
 
 
-def test_a_set_is_reported(build_place, scientist, observer, instrument, tmp_path):
+def test_a_set_is_reported(
+    build_place, scientist, observer, instrument, settings, tmp_path
+):
     ticket = make.make_ticket(scientist, instrument)
     detectors = ("R22_S00", "R22_S01")
     make.curate_defects(ticket, tmp_path / "curated", detectors)
@@ -100,13 +103,45 @@ def test_a_set_is_reported(build_place, scientist, observer, instrument, tmp_pat
     )
     build(again)
     assert (again.version, again.sha256) == (2, report.sha256)
+    assert [part.key for part in again.parts.all()] == ["bias", "dark"]
+    assert {c.change for c in changed_parts(again)} == {Change.SAME}
+    assert changed_parts(report) == []
+
+    # Without the verification the bias is another part, and the dark what it was.
+    third = request_report(
+        ticket,
+        verifications=[],
+        generations=[bias, dark],
+        by=scientist,
+        task=tasks.build_report,
+    )
+    build(third)
+    changed, same = changed_parts(third)
+    assert (changed.key, changed.change) == ("bias", Change.CHANGED)
+    assert {"metrics", "commands", "inputs"} <= set(changed.aspects)
+    assert "calibration" not in changed.aspects
+    assert (same.key, same.change) == ("dark", Change.SAME)
+    assert len(list(settings.EVIDENCE_ROOT.glob("[!.]*"))) == 2 + 3
+    last = request_report(
+        ticket,
+        verifications=[],
+        generations=[dark],
+        by=scientist,
+        task=tasks.build_report,
+    )
+    build(last)
+    assert [c.change for c in changed_parts(last)] == [Change.SAME, Change.REMOVED]
 
     # REST gives the tables and the files.
     client = client_of(observer)
     address = f"/api/v1/reports/{report.pk}/"
     assert client.get(address).json()["summary"] == json.loads(json.dumps(summary))
     row = client.get("/api/v1/reports/?ticket=DM-47447").json()["results"][0]
-    assert (row["version"], row["verdict"]) == (2, summary["verdict"])
+    assert (row["version"], row["verdict"]) == (4, last.summary["verdict"])
+    latest = client.get(f"/api/v1/reports/{third.pk}/").json()
+    hashes = [part["sha256"] for part in latest["parts"]]
+    assert hashes == [changed.sha256, same.sha256]
+    assert [c["change"] for c in latest["changed_parts"]] == ["changed", "same"]
     image = told["detectors"][0]["combined"]
     answer = client.get(f"{address}files/{image}")
     assert answer["Content-Type"] == "image/png"
