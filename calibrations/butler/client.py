@@ -25,6 +25,7 @@ from calibrations.butler.records import (
     PipelineOutcome,
     PipelineRequest,
     QuantumFailure,
+    RunContents,
     SelfReview,
     ValidityRow,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "PipelineOutcome",
     "PipelineRequest",
     "QuantumFailure",
+    "RunContents",
     "SelfReview",
     "ValidityRow",
 ]
@@ -165,6 +167,11 @@ class ButlerGateway:
         patterns = [pattern] if isinstance(pattern, str) else list(pattern)
         found = self._call("collections", patterns=patterns)
         return [CollectionInfo.load(c) for c in found]
+
+    def find_runs(self, collections: Sequence[str]) -> list[RunContents]:
+        """List the runs that collections lead to, in the order of search."""
+        found = self._call("find_runs", collections=list(collections))
+        return [RunContents.load(one) for one in found]
 
     def read_metrics(self, collection: str, dataset_type: str) -> list[MetricRow]:
         """Read every row of a type of table in a collection."""

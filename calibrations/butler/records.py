@@ -26,6 +26,7 @@ __all__ = [
     "PipelineRequest",
     "QuantumFailure",
     "Record",
+    "RunContents",
     "SelfReview",
     "ValidityRow",
 ]
@@ -174,6 +175,17 @@ class CollectionInfo(Record):
     children: list[str]
     n_datasets: int
     """Of a chain: those of its children together."""
+
+
+@dataclass(frozen=True)
+class RunContents(Record):
+    """A run that a collection leads to."""
+
+    collection: str
+    """Under which it was found: itself, or a chain that holds it."""
+    run: str
+    dataset_types: list[str]
+    """That it may have; the Butler never forgets one."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Result", "TestNote", "show_margin", "show_number", "show_unit"]
 
@@ -17,9 +18,11 @@ _UNITS = {
 }
 
 
-@dataclass(frozen=True)
-class Result:
-    """A statistic of one amplifier (or detector, or exposure) against its limit."""
+class Result(NamedTuple):
+    """A statistic of one amplifier (or detector, or exposure) against its limit.
+
+    A tuple, for there can be a million of them.
+    """
 
     exposure: int
     """0 where the calibration itself was judged, without an exposure."""
@@ -52,9 +55,11 @@ class Result:
         `None` where nothing was measured or the limit is 0, for which no such unit
         exists.
         """
-        if not self.is_measured or not self.limit:
+        value, limit = self.value, self.limit
+        if value is None or not limit:
             return None
-        return (self.value - self.limit) / abs(self.limit)  # type: ignore[operator]
+        margin = (value - limit) / abs(limit)
+        return margin if math.isfinite(margin) else None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ class StagePlan:
     band: str
     generation: str
     verification: str
+    physical_filter: str = ""
+    """Where a run holds several: the one that is meant."""
 
     @property
     def is_verified(self) -> bool:
@@ -56,11 +58,29 @@ class StagePlan:
         )
 
     @property
+    def mosaic_datasets(self) -> tuple[str, ...]:
+        """Dataset types of the focal plane's mosaics: of itself, then of residuals."""
+        return (
+            f"{self.calib_type}Mosaic8",
+            *(f"verify{kind}Residual8" for kind in self.kinds[:1]),
+        )
+
+    @property
     def plot_datasets(self) -> tuple[str, ...]:
         """Patterns of the plots that the verification drew amplifier by amplifier."""
         # Upstream's analyses of defects have a singular in their names.
         stems = ("Defect" if kind == "Defects" else kind for kind in self.kinds)
-        return tuple(f"cp{stem}*_GridPlot" for stem in stems)
+        return tuple(
+            f"cp{stem}{tail}"
+            for stem in stems
+            for tail in ("*_GridPlot", "Core_*_FocalPlaneGeometryPlot")
+        )
+
+    @property
+    def metric_datasets(self) -> tuple[str, ...]:
+        """Dataset types of the core metrics: medians over everything."""
+        stems = ("Defect" if kind == "Defects" else kind for kind in self.kinds)
+        return tuple(f"cp{stem}Core_metrics" for stem in stems)
 
     @property
     def missing(self) -> str:

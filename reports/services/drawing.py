@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,11 @@ def draw_planes(stage: StageEvidence, instrument: str, folder: Path) -> list[dic
     cells, outlines = _geometry(instrument)
     label = stage.plan.label
     verdicts = find_amplifier_verdicts(stage.results, notes=stage.notes)
-    figure = plot_verdict_plane(
+    drawing = plot_verdict_plane(
         cells, outlines, verdicts, title=f"{label}: verdict of each amplifier"
     )
     over = ", over all exposures" if any(r.exposure for r in stage.results) else ""
-    drawn = [_keep_plane(figure, folder, "", f"All tests that decide{over}.")]
+    drawn = [_keep_plane(drawing, folder, "", f"All tests that decide{over}.")]
     for test in _numeric_tests(stage):
         results = [r for r in stage.results if (r.level, r.test) == ("AMP", test)]
         drawn.append(_draw_metric(stage, test, results, cells, outlines, folder))
@@ -193,7 +194,7 @@ def _draw_metric(
 ) -> dict[str, Any]:
     unit = show_unit(results[0].unit)
     statistic = results[0].statistic
-    figure = plot_metric_plane(
+    drawing = plot_metric_plane(
         cells,
         outlines,
         median_values(results),
@@ -208,7 +209,7 @@ def _draw_metric(
     else:
         caption = f"{statistic} of the calibration itself; framed: failed."
     caption += " The colours span the 2nd to 98th percentile."
-    return _keep_plane(figure, folder, test, caption)
+    return _keep_plane(drawing, folder, test, caption)
 
 
 def _draw_worst(
@@ -221,7 +222,7 @@ def _draw_worst(
 ) -> dict[str, Any]:
     """Draw how far each amplifier goes on its worst exposure."""
     title = f"{test}, worst exposure"
-    figure = plot_metric_plane(
+    drawing = plot_metric_plane(
         cells,
         outlines,
         {place: 100 * margin for place, margin in worst_margins(results).items()},
@@ -233,14 +234,14 @@ def _draw_worst(
         "How far the worst exposure of each amplifier is beyond the limit, below 0 "
         "within it: what one night shows and the median hides."
     )
-    return _keep_plane(figure, folder, title, caption)
+    return _keep_plane(drawing, folder, title, caption)
 
 
-def _keep_plane(figure: Any, folder: Path, test: str, caption: str) -> dict[str, Any]:
-    name = f"planes/{_slug(test or 'verdict')}.png"
+def _keep_plane(drawing: str, folder: Path, test: str, caption: str) -> dict[str, Any]:
+    name = f"planes/{_slug(test or 'verdict')}.svg"
     path = folder / name
     path.parent.mkdir(exist_ok=True)
-    save_png(figure, path)
+    path.write_text(drawing, encoding="utf-8")
     return {"title": test or "Verdict", "test": test, "caption": caption, "file": name}
 
 
@@ -256,6 +257,7 @@ def _is_advisory(stage: StageEvidence, result: Result) -> bool:
     return bool(note and note.is_advisory)
 
 
+@cache
 def _geometry(instrument: str) -> tuple[list[Cell], list[Outline]]:
     cells: list[Cell] = []
     outlines: list[Outline] = []

@@ -1,21 +1,27 @@
 """Gathering what a report shows from the Butler, through the gateway."""
 
-import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
 from calibrations.butler.client import ButlerGateway
-from calibrations.butler.records import DatasetInfo, MetricRow
+from calibrations.butler.records import DatasetInfo
 from calibrations.domain.cameras import CAMERAS, Camera
 from calibrations.domain.criteria import CRITERIA_VERSION, VERSIONS, criteria_for
 from reports.domain.results import Result, TestNote
 from reports.domain.stages import StagePlan
 from reports.domain.verdicts import TestKey
-from taxicab.errors import NotFoundError
+from reports.services.readings import (
+    Datasets,
+    Metric,
+    is_table,
+    read_metrics,
+    read_results,
+    result_datasets,
+)
 
-__all__ = ["StageEvidence", "gather_stages", "make_result", "notes_for"]
+__all__ = ["StageEvidence", "gather_stage", "gather_stages", "notes_for"]
 
 
 @dataclass(frozen=True)
@@ -30,19 +36,27 @@ class StageEvidence:
     """Path of the combined image, by detector."""
     residuals: dict[tuple[int, int], str] = field(default_factory=dict)
     """Path of the residual, by detector and exposure."""
+    mosaics: dict[int, str] = field(default_factory=dict)
+    """Path of the focal plane's mosaic, by exposure; 0: of the calibration itself."""
     tables: dict[int, str] = field(default_factory=dict)
     """Path of the calibration, by detector, where it is a table."""
+    unreadable: list[int] = field(default_factory=list)
+    """Detectors whose calibration is a table in a form that only the science pipelines
+    can read."""
+    metrics: list[Metric] = field(default_factory=list)
+    """Medians over the whole run, as verification kept them."""
     plots: list[tuple[str, int | None, str]] = field(default_factory=list)
     """Dataset type, detector (None: all) and path of what verification drew."""
     missing: str = ""
     """What is absent, in a sentence; empty when nothing is."""
 
-    @property
+    # There can be a million results: what is asked of all of them is asked once.
+    @cached_property
     def criteria_version(self) -> str:
         """Version of the limits that judged; empty where nothing was judged."""
         return ", ".join(sorted({result.criteria_version for result in self.results}))
 
-    @property
+    @cached_property
     def notes(self) -> dict[TestKey, TestNote]:
         """The criteria that judged, by level and test: of the results' own version."""
         judged_by = {result.criteria_version for result in self.results}
@@ -53,11 +67,11 @@ class StageEvidence:
             notes |= notes_for(kind, version)
         return notes
 
-    @property
+    @cached_property
     def detectors(self) -> list[int]:
         """Ids of all detectors that something is known of."""
         known = {r.detector for r in self.results if r.detector >= 0}
-        known |= set(self.combined) | set(self.tables)
+        known |= set(self.combined) | set(self.tables) | set(self.unreadable)
         return sorted(known | {d for d, _ in self.residuals})
 
     def detector_names(self, instrument: str) -> dict[int, str]:
@@ -71,26 +85,7 @@ def gather_stages(
 ) -> list[StageEvidence]:
     """Read the tests of every verification and find the files of every image."""
     datasets = _datasets_by_run(gateway, plans)
-    return [_gather(gateway, plan, datasets) for plan in plans]
-
-
-def make_result(row: MetricRow) -> Result:
-    """Turn a row of a table of tests into a result; what is no number is None."""
-    return Result(
-        exposure=int(row["exposure"] or 0),
-        detector=int(row["detector"]),
-        amplifier=str(row["amplifier"] or ""),
-        level=str(row["level"]),
-        test=str(row["test"]),
-        statistic=str(row["statistic"]),
-        value=_number(row["value"]),
-        limit=_number(row["limit"]),
-        sense=str(row["sense"]),
-        unit=str(row["unit"] or ""),
-        passed=bool(row["passed"]),
-        dmtn101=str(row["dmtn101"] or ""),
-        criteria_version=str(row["criteria_version"]),
-    )
+    return [gather_stage(gateway, plan, datasets) for plan in plans]
 
 
 def notes_for(kind: str, version: str = CRITERIA_VERSION) -> dict[TestKey, TestNote]:
@@ -110,25 +105,29 @@ def notes_for(kind: str, version: str = CRITERIA_VERSION) -> dict[TestKey, TestN
     }
 
 
-def _gather(
-    gateway: ButlerGateway,
-    plan: StagePlan,
-    datasets: Mapping[tuple[str, str], list[DatasetInfo]],
+def gather_stage(
+    gateway: ButlerGateway, plan: StagePlan, datasets: Datasets
 ) -> StageEvidence:
-    results, missing = _read_results(gateway, plan)
+    """Read the tests of one verification and find the files of its images."""
+    datasets = _of_filter(plan, datasets)
+    results, missing = read_results(gateway, plan, datasets)
     products = datasets.get((plan.generation, plan.calib_type), [])
     if plan.generation and not products:
         missing = missing or f"{plan.generation} has no {plan.calib_type} in it."
-    residuals: list[DatasetInfo] = []
+    unreadable = not plan.is_image and not all(is_table(info.path) for info in products)
+    residuals: Sequence[DatasetInfo] = []
     for name in plan.residual_datasets:
         residuals = residuals or datasets.get((plan.verification, name), [])
     paths = {_id(info, "detector"): info.path for info in products}
     return StageEvidence(
         plan=plan,
         results=results,
-        physical_filter=_filter(products),
+        physical_filter=_filter(plan, datasets),
         combined=paths if plan.is_image else {},
-        tables={} if plan.is_image else paths,
+        mosaics=_mosaics(plan, datasets),
+        tables={} if plan.is_image or unreadable else paths,
+        unreadable=sorted(paths) if unreadable else [],
+        metrics=_metrics(plan, datasets),
         plots=_plots(plan, datasets),
         residuals={
             (_id(info, "detector"), _id(info, "exposure")): info.path
@@ -138,40 +137,53 @@ def _gather(
     )
 
 
-def _read_results(gateway: ButlerGateway, plan: StagePlan) -> tuple[list[Result], str]:
-    """Read every table of tests; says what is absent."""
-    results: list[Result] = []
-    missing = plan.missing
-    if not plan.verification:
-        return results, missing
-    for name in plan.tests_datasets:
-        try:
-            rows = gateway.read_metrics(plan.verification, name)
-        except NotFoundError as error:
-            missing = missing or f"{plan.verification} has no {name}: {error}"
-        else:
-            results += [make_result(row) for row in rows]
-    if not results and not missing:
-        missing = f"{plan.verification} has no result of any test."
-    return results, missing
+def _mosaics(plan: StagePlan, datasets: Datasets) -> dict[int, str]:
+    """Find the mosaics of a generation and of its verification's exposures."""
+    return {
+        int(info.data_id.get("exposure", 0)): info.path
+        for name in plan.mosaic_datasets
+        for run in (plan.generation, plan.verification)
+        for info in datasets.get((run, name), [])
+    }
 
 
-def _plots(
-    plan: StagePlan, datasets: Mapping[tuple[str, str], list[DatasetInfo]]
-) -> list[tuple[str, int | None, str]]:
-    """List the grids of a verification: those of all detectors first."""
+def _plots(plan: StagePlan, datasets: Datasets) -> list[tuple[str, int | None, str]]:
+    """List what a verification drew: what shows all detectors first."""
     found = [
         (name, _detector(info), info.path)
         for (run, name), infos in datasets.items()
-        if run == plan.verification and name.endswith("_GridPlot")
+        if run == plan.verification and name.endswith("Plot")
         for info in infos
     ]
     return sorted(found, key=lambda p: (p[1] is not None, p[1] or 0, p[0]))
 
 
-def _filter(products: Sequence[DatasetInfo]) -> str:
-    """Name the filter of a calibration's datasets, where they are of one."""
-    filters = {str(info.data_id.get("physical_filter", "")) for info in products}
+def _of_filter(plan: StagePlan, datasets: Datasets) -> Datasets:
+    """Leave out what is of another filter; what knows none stays."""
+    if not plan.physical_filter:
+        return datasets
+    wanted = (None, plan.physical_filter)
+    return {
+        place: [i for i in infos if i.data_id.get("physical_filter") in wanted]
+        for place, infos in datasets.items()
+    }
+
+
+def _metrics(plan: StagePlan, datasets: Datasets) -> list[Metric]:
+    return [
+        metric
+        for name in plan.metric_datasets
+        for info in datasets.get((plan.verification, name), [])
+        for metric in read_metrics(info.path)
+    ]
+
+
+def _filter(plan: StagePlan, datasets: Datasets) -> str:
+    """Name the filter of a calibration and its results, where they know one."""
+    places = [(plan.generation, plan.calib_type)]
+    places += [(plan.verification, name) for name in result_datasets(plan)]
+    found = [info for place in places for info in datasets.get(place, ())]
+    filters = {str(info.data_id.get("physical_filter", "")) for info in found}
     return ", ".join(sorted(filters - {""}))
 
 
@@ -179,13 +191,14 @@ def _detector(info: DatasetInfo) -> int | None:
     return int(info.data_id["detector"]) if "detector" in info.data_id else None
 
 
-def _datasets_by_run(
-    gateway: ButlerGateway, plans: Sequence[StagePlan]
-) -> dict[tuple[str, str], list[DatasetInfo]]:
+def _datasets_by_run(gateway: ButlerGateway, plans: Sequence[StagePlan]) -> Datasets:
     runs = {p.generation for p in plans} | {p.verification for p in plans}
     types = {p.calib_type for p in plans}
     types |= {name for p in plans for name in p.residual_datasets}
+    types |= {name for p in plans for name in p.mosaic_datasets}
     types |= {name for p in plans for name in p.plot_datasets}
+    types |= {name for p in plans for name in p.metric_datasets}
+    types |= {name for p in plans for name in result_datasets(p)}
     found: dict[tuple[str, str], list[DatasetInfo]] = defaultdict(list)
     for info in gateway.list_datasets(sorted(runs - {""}), sorted(types)):
         if info.path:
@@ -195,10 +208,6 @@ def _datasets_by_run(
 
 def _id(info: DatasetInfo, dimension: str) -> int:
     return int(info.data_id[dimension])
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _detector_name(camera: Camera | None, detector: int) -> str:

@@ -7,11 +7,12 @@ even its own place in the report, so that equal evidence has an equal hash.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from reports.domain.results import show_number
 from reports.models import ReportPart, VerificationReport
 from reports.services.drawing import draw_detectors, draw_planes
 from reports.services.evidence import PART, PARTS, SealedPart, read_part
@@ -90,6 +91,7 @@ def write_part(
     folder: Path,
     *,
     tick: Callable[[], None],
+    with_pictures: bool = True,
 ) -> dict[str, Any]:
     """Write a part into a report's folder; returns its summary.
 
@@ -98,15 +100,20 @@ def write_part(
     key = stage.plan.key
     own = folder / PARTS / key
     own.mkdir(parents=True)
+    shown = stage if with_pictures else _without_pictures(stage)
     write_results(stage.results, own / RESULTS)
     write_values(stage.results, stage.notes, own)
     summary = {
-        **summarise_stage(stage, instrument),
+        **summarise_stage(stage, record, instrument),
         "results_file": RESULTS,
         "focal_planes": draw_planes(stage, instrument, own),
-        **draw_detectors(stage, instrument, own, tick=tick),
+        **draw_detectors(shown, instrument, own, tick=tick),
         "product": write_product(stage, instrument, own),
-        "plots": copy_plots(stage, instrument, own),
+        "plots": copy_plots(shown, instrument, own),
+        "metrics": [
+            {"name": name, "value": show_number(value, unit)}
+            for name, value, unit in stage.metrics
+        ],
     }
     _write_json(own / PART, summary)
     _write_json(own / "criteria.json", _criteria(stage))
@@ -170,6 +177,10 @@ def _aspects(new: str, old: str) -> tuple[str, ...]:
     differing = {name for name in now | then if now.get(name) != then.get(name)}
     named = {_ASPECTS.get(name.split("/")[0]) for name in differing}
     return tuple(sorted(name for name in named if name))
+
+
+def _without_pictures(stage: StageEvidence) -> StageEvidence:
+    return replace(stage, combined={}, residuals={}, plots=[])
 
 
 def _criteria(stage: StageEvidence) -> dict[str, Any]:

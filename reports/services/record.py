@@ -5,14 +5,16 @@ Each part has what it alone was made of, so that it is the same in every report.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from calibrations.butler.client import ButlerGateway
-from calibrations.butler.records import CollectionInfo, ValidityRow
+from calibrations.butler.errors import MissingCollectionError
+from calibrations.butler.records import CollectionInfo, DatasetInfo, ValidityRow
 from calibrations.domain.names import ticket_chain
 from calibrations.models import (
     Certification,
+    ConstructionStage,
     ConstructionTicket,
     Generation,
     Selection,
@@ -20,8 +22,16 @@ from calibrations.models import (
     Verification,
 )
 from reports.domain.stages import StagePlan
+from reports.services.configs import compare, find_configs, read_configs
 
-__all__ = ["PartRecord", "ReportRecord", "build_record"]
+__all__ = [
+    "AgainstAdopted",
+    "PartRecord",
+    "ReportRecord",
+    "build_record",
+    "fold_validity",
+    "fold_versions",
+]
 
 Step = Generation | Verification
 
@@ -39,6 +49,24 @@ class PartRecord:
     validity: list[dict[str, Any]] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     """Collections that were not made through this portal."""
+    has_portal: bool = True
+    """Whether the portal's database was asked."""
+    expected_exposures: list[int] = field(default_factory=list)
+    """Chosen for verification."""
+
+
+@dataclass(frozen=True)
+class AgainstAdopted:
+    """How a part's configuration differs from that of the last adopted set.
+
+    It says as much of that set as of the part, and so is no evidence of the part.
+    """
+
+    collection: str = ""
+    """Generation of the adopted set; empty where there is none."""
+    ticket: str = ""
+    differences: list[dict[str, str]] = field(default_factory=list)
+    """Task, field, value and what it was before."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +74,8 @@ class ReportRecord:
     """What all parts were made of, and where it lies now."""
 
     parts: Mapping[str, PartRecord]
+    """By the part's key."""
+    against: Mapping[str, AgainstAdopted] = field(default_factory=dict)
     """By the part's key."""
     chain: str = ""
     collections: list[dict[str, Any]] = field(default_factory=list)
@@ -60,19 +90,28 @@ def build_record(
 ) -> ReportRecord:
     """Collect what the images and tests were made from."""
     steps = _steps(plans)
+    kept = _kept_configs(gateway, plans)
     chain = ticket_chain(ticket.instrument_id, ticket.key)
     collections = gateway.collections([chain, f"{chain}/*"])
     is_there = any(info.name == chain for info in collections)
     rows = gateway.validity(chain) if is_there else []
     return ReportRecord(
-        parts={plan.key: _part(plan, steps, rows) for plan in plans},
+        parts={plan.key: _part(plan, steps, rows, kept) for plan in plans},
+        against={
+            plan.key: _against_adopted(gateway, generation, kept)
+            for plan in plans
+            if isinstance(generation := steps.get(plan.generation), Generation)
+        },
         chain=chain,
         collections=_collections(collections),
     )
 
 
 def _part(
-    plan: StagePlan, steps: Mapping[str, Step], validity: Iterable[ValidityRow]
+    plan: StagePlan,
+    steps: Mapping[str, Step],
+    validity: Iterable[ValidityRow],
+    kept: Mapping[str, Sequence[DatasetInfo]],
 ) -> PartRecord:
     names = [name for name in (plan.generation, plan.verification) if name]
     own = [steps[name] for name in names if name in steps]
@@ -87,15 +126,63 @@ def _part(
             for row in (*own, *certifications)
             if row.commands
         ],
-        configuration=[_configuration(step) for step in own],
-        versions=_versions(own),
-        validity=_validity(
+        configuration=[
+            _configuration(name, steps.get(name), kept.get(name, ())) for name in names
+        ],
+        versions=fold_versions((step.collection, step.versions) for step in own),
+        validity=fold_validity(
             row
             for row in validity
             if (row.run, row.type) == (plan.generation, plan.calib_type)
         ),
         unrecorded=[name for name in names if name not in steps],
+        expected_exposures=_expected_exposures(own),
     )
+
+
+def _against_adopted(
+    gateway: ButlerGateway,
+    generation: Generation,
+    kept: Mapping[str, Sequence[DatasetInfo]],
+) -> AgainstAdopted:
+    """Compare with the generation of the set that the board adopted last."""
+    before = (
+        Generation.objects.filter(
+            ticket__instrument=generation.ticket.instrument_id,
+            ticket__stage=ConstructionStage.REVIEWED,
+            calib_type=generation.calib_type,
+            physical_filter=generation.physical_filter,
+            certifications__status=StepStatus.SUCCEEDED,
+        )
+        .exclude(ticket=generation.ticket_id)
+        .select_related("ticket")
+        .order_by("-pk")
+        .first()
+    )
+    if before is None:
+        return AgainstAdopted()
+    try:
+        was = find_configs(gateway, [before.collection])[before.collection]
+    except MissingCollectionError:
+        # Its run was removed since; what it was told is on its row.
+        now, then = ({"": _spell(g.configuration)} for g in (generation, before))
+    else:
+        now, then = (read_configs(c) for c in (kept[generation.collection], was))
+    versions = {"software versions": generation.versions}
+    return AgainstAdopted(
+        collection=before.collection,
+        ticket=before.ticket.key,
+        differences=[
+            asdict(one)
+            for one in compare(
+                {**now, **versions}, {**then, "software versions": before.versions}
+            )
+        ],
+    )
+
+
+def _spell(configuration: Mapping[str, Any]) -> dict[str, str]:
+    return {name: repr(value) for name, value in configuration.items()}
 
 
 def _steps(plans: Sequence[StagePlan]) -> dict[str, Step]:
@@ -106,6 +193,12 @@ def _steps(plans: Sequence[StagePlan]) -> dict[str, Step]:
             row.collection: row for row in model.objects.filter(collection__in=names)
         }
     return rows
+
+
+def _expected_exposures(steps: Sequence[Step]) -> list[int]:
+    tests = [step for step in steps if isinstance(step, Verification)]
+    found = {int(e["id"]) for s in _selections(tests) for e in s.exposures}
+    return sorted(found)
 
 
 def _selections(steps: Sequence[Step]) -> list[Selection]:
@@ -131,22 +224,33 @@ def _selection(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _configuration(step: Step) -> dict[str, Any]:
+def _kept_configs(
+    gateway: ButlerGateway, plans: Sequence[StagePlan]
+) -> dict[str, list[DatasetInfo]]:
+    """Find the configurations that the runs themselves keep."""
+    runs = sorted({r for p in plans for r in (p.generation, p.verification)} - {""})
+    return find_configs(gateway, runs)
+
+
+def _configuration(
+    name: str, step: Step | None, kept: Sequence[DatasetInfo]
+) -> dict[str, Any]:
     return {
-        "collection": step.collection,
-        "overrides": step.configuration,
-        "input_collections": step.input_collections,
+        "collection": name,
+        "overrides": step.configuration if step else {},
+        "input_collections": step.input_collections if step else [],
+        "tasks": read_configs(kept),
     }
 
 
-def _versions(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Every package with its version, and the steps that had it."""
+def fold_versions(
+    runs: Iterable[tuple[str, Mapping[str, str]]],
+) -> list[dict[str, Any]]:
+    """List every package with its version, and the runs that had it."""
     found: dict[str, dict[str, list[str]]] = {}
-    for step in steps:
-        for package, version in step.versions.items():
-            found.setdefault(package, {}).setdefault(version, []).append(
-                step.collection
-            )
+    for run, versions in runs:
+        for package, version in versions.items():
+            found.setdefault(package, {}).setdefault(version, []).append(run)
     return [
         {
             "package": package,
@@ -170,7 +274,7 @@ def _collections(found: Sequence[CollectionInfo]) -> list[dict[str, Any]]:
     ]
 
 
-def _validity(rows: Iterable[ValidityRow]) -> list[dict[str, Any]]:
+def fold_validity(rows: Iterable[ValidityRow]) -> list[dict[str, Any]]:
     """Fold what is certified into a line a type, filter, range and collection."""
     lines: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:

@@ -31,10 +31,10 @@ from reports.services.evidence import (
     read_sealed,
 )
 from reports.services.gathering import StageEvidence, gather_stages
-from reports.services.pages import write_pages
-from reports.services.parts import keep_parts, write_part
+from reports.services.parts import keep_parts
 from reports.services.record import ReportRecord, build_record
-from reports.services.summaries import summarise_report
+from reports.services.summaries import Subject
+from reports.services.writing import count_pictures, write_files
 from taxicab.core.models import Job, JobStatus
 from taxicab.core.roles import Action
 from taxicab.core.services.audit import move, record
@@ -145,37 +145,24 @@ def write_report(
     recorder: JobRecorder | None = None,
 ) -> dict[str, Any]:
     """Write a report's files into an empty folder; returns its summary."""
-    progress = _Progress(recorder, stages)
-    summaries = []
-    for stage in stages:
-        progress.say(f"Drawing {stage.plan.label}.")
-        summaries.append(
-            write_part(
-                stage,
-                facts.part(stage.plan.key),
-                ticket.instrument_id,
-                folder,
-                tick=progress.tick,
-            )
-        )
-    summary = summarise_report(ticket, summaries, facts)
-    write_pages(summary, folder)
-    return summary
+    progress = _Progress(recorder, count_pictures(stages))
+    return write_files(
+        Subject.of(ticket),
+        stages,
+        facts,
+        folder,
+        say=progress.say,
+        tick=progress.tick,
+    )
 
 
 class _Progress:
     """Counts pictures, and stops between two when somebody cancelled."""
 
-    def __init__(
-        self, recorder: JobRecorder | None, stages: Sequence[StageEvidence]
-    ) -> None:
+    def __init__(self, recorder: JobRecorder | None, planned: int) -> None:
         self.recorder = recorder
         self.done = 0
-        # At most one worst failure is drawn beside a detector's latest residual.
-        self.planned = sum(
-            len(stage.combined) + len({d for d, _ in stage.residuals})
-            for stage in stages
-        )
+        self.planned = planned
 
     def say(self, message: str) -> None:
         if self.recorder:

@@ -3,11 +3,13 @@
 ``VerificationReport.summary`` and the report's own HTML are made of the same thing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from calibrations.models import ConstructionTicket
+from reports.domain.absences import Absence, Found, find_absences
 from reports.domain.clusters import Cluster, find_clusters
 from reports.domain.results import Result, show_margin, show_number, show_unit
 from reports.domain.verdicts import (
@@ -21,9 +23,12 @@ from reports.domain.verdicts import (
 from reports.services.gathering import StageEvidence
 from reports.services.record import PartRecord, ReportRecord
 
-__all__ = ["SUMMARY_FORMAT", "summarise_report", "summarise_stage"]
+__all__ = ["SUMMARY_FORMAT", "Subject", "summarise_report", "summarise_stage"]
 
 SUMMARY_FORMAT = 1
+
+MAX_AMPLIFIERS = 100
+"""A bad exposure fails thousands: each page would carry them, and nobody reads them."""
 
 _WORDS = {
     Verdict.PASSED: "Every test that decides passed.",
@@ -42,8 +47,31 @@ _GRAVITY = (
 )
 
 
+@dataclass(frozen=True)
+class Subject:
+    """Whose calibrations a report is about."""
+
+    ticket: str
+    """Key of the construction ticket, or what stands for it in a title."""
+    instrument: str
+    tag: str = ""
+    reason: str = ""
+    owner: str = ""
+
+    @classmethod
+    def of(cls, ticket: ConstructionTicket) -> Self:
+        """Name a construction ticket's."""
+        return cls(
+            ticket=ticket.key,
+            instrument=ticket.instrument_id,
+            tag=ticket.tag,
+            reason=ticket.reason,
+            owner=ticket.owner.get_username(),
+        )
+
+
 def summarise_report(
-    ticket: ConstructionTicket,
+    subject: Subject,
     stages: Sequence[Mapping[str, Any]],
     record: ReportRecord,
 ) -> dict[str, Any]:
@@ -55,23 +83,31 @@ def summarise_report(
     }
     return {
         "format": SUMMARY_FORMAT,
-        "ticket": ticket.key,
-        "instrument": ticket.instrument_id,
-        "tag": ticket.tag,
-        "reason": ticket.reason,
-        "owner": ticket.owner.get_username(),
+        **asdict(subject),
         "verdict": str(verdict),
         "verdict_sentence": _WORDS[verdict],
         "counts": counts,
-        "missing": [stage["missing"] for stage in stages if stage["missing"]],
-        "stages": list(stages),
+        "missing": [
+            f"{stage['label']}: {one['sentence']}"
+            for stage in stages
+            for one in stage["absences"]
+            if one["is_missing"]
+        ],
+        "stages": [
+            {**stage, "against_adopted": asdict(record.against[stage["key"]])}
+            if stage["key"] in record.against
+            else stage
+            for stage in stages
+        ],
         **_together([record.part(stage["key"]) for stage in stages]),
         "chain": record.chain,
         "collections": record.collections,
     }
 
 
-def summarise_stage(stage: StageEvidence, instrument: str) -> dict[str, Any]:
+def summarise_stage(
+    stage: StageEvidence, record: PartRecord, instrument: str
+) -> dict[str, Any]:
     """Fold a stage's results into its lines, clusters and failing amplifiers."""
     names = stage.detector_names(instrument)
     lines = fold_results(stage.results, notes=stage.notes)
@@ -80,6 +116,8 @@ def summarise_stage(stage: StageEvidence, instrument: str) -> dict[str, Any]:
     verdict = _gravest([line.verdict for line in lines])
     if not stage.plan.is_verified:
         verdict = Verdict.UNTESTED
+    if stage.missing:
+        verdict = _gravest([verdict, Verdict.MISSING])
     exposures = sorted({r.exposure for r in stage.results if r.exposure})
     return {
         "label": stage.plan.label,
@@ -89,15 +127,46 @@ def summarise_stage(stage: StageEvidence, instrument: str) -> dict[str, Any]:
         "generation": stage.plan.generation,
         "verification": stage.plan.verification,
         "missing": stage.missing,
-        "verdict": str(Verdict.MISSING if stage.missing else verdict),
+        "absences": [asdict(one) for one in _absences(stage, record, lines, names)],
+        "verdict": str(verdict),
         "counts": asdict(count_results(lines)),
         "is_image": stage.plan.is_image,
         "n_exposures": len(exposures),
         "n_detectors": len({r.detector for r in stage.results if r.detector >= 0}),
         "lines": [_line(line, names) for line in lines],
         "clusters": [_cluster(cluster, stage, names) for cluster in clusters],
-        "failing_amplifiers": [_amplifier(one, names) for one in failing],
+        "n_failing_amplifiers": len(failing),
+        "failing_amplifiers": [
+            _amplifier(one, names) for one in failing[:MAX_AMPLIFIERS]
+        ],
     }
+
+
+def _absences(
+    stage: StageEvidence,
+    record: PartRecord,
+    lines: Sequence[VerdictLine],
+    names: Mapping[int, str],
+) -> list[Absence]:
+    unmeasured: Counter[str] = Counter()
+    for result in stage.results:
+        if not result.passed and not result.is_measured:
+            unmeasured[_place(result._replace(exposure=0), names)] += 1
+    found = Found(
+        detector_names=names,
+        combined={*stage.combined, *stage.tables, *stage.unreadable},
+        unreadable=stage.unreadable,
+        residuals={detector for detector, _ in stage.residuals},
+        tested={r.detector for r in stage.results if r.detector >= 0},
+        untested=[f"{x.level} {x.test}" for x in lines if not x.n_results],
+        unmeasured=unmeasured,
+        exposures={r.exposure for r in stage.results},
+        expected_exposures=record.expected_exposures,
+        is_certified=bool(record.validity),
+        unrecorded=record.unrecorded,
+        has_portal=record.has_portal,
+    )
+    return find_absences(stage.plan, found)
 
 
 def _together(parts: Sequence[PartRecord]) -> dict[str, Any]:

@@ -20,4 +20,9 @@ def report_parts(report: VerificationReport) -> dict[str, Any]:
         "removed": [c for c in changes.values() if c.change == "removed"],
         "report": report,
         "before": before,
+        "absences": [
+            (stage["label"], one)
+            for stage in report.summary.get("stages", [])
+            for one in stage.get("absences", [])
+        ],
     }

@@ -31,16 +31,16 @@ def test_a_report_shows_what_failed_and_where(sealed, observer):
     page = pages.text_of(pages.visitor(observer).get("/reports/DM-100/1/"))
     for word in ("NOISE", "R22_S11 C05", "DMTN-101", "not measured", "Validity"):
         assert word in page
-    assert "/reports/DM-100/1/files/parts/bias/planes/verdict.png" in page
+    assert "/reports/DM-100/1/files/parts/bias/planes/verdict.svg" in page
 
 
 def test_files_are_handed_out_as_they_were_sealed(sealed, observer, stranger):
     browser = pages.visitor(observer)
     address = "/reports/DM-100/1/files"
-    answer = browser.get(f"{address}/parts/bias/planes/verdict.png")
-    assert answer.headers["Content-Type"] == "image/png"
+    answer = browser.get(f"{address}/parts/bias/planes/verdict.svg")
+    assert answer.headers["Content-Type"] == "image/svg+xml"
     assert "immutable" in answer.headers["Cache-Control"]
-    assert b"".join(answer.streaming_content).startswith(b"\x89PNG")
+    assert b"".join(answer.streaming_content).startswith(b"<svg")
 
     answer = browser.get(f"{address}/index.html")
     assert "sandbox" in answer.headers["Content-Security-Policy"]
@@ -48,7 +48,7 @@ def test_files_are_handed_out_as_they_were_sealed(sealed, observer, stranger):
 
     for name in ("../../portal.sqlite3", "..%2f..%2fportal.sqlite3", "nothing.png"):
         assert browser.get(f"{address}/{name}").status_code == 404
-    answer = pages.visitor(stranger).get(f"{address}/parts/bias/planes/verdict.png")
+    answer = pages.visitor(stranger).get(f"{address}/parts/bias/planes/verdict.svg")
     assert answer.status_code == 404
     assert pages.visitor().get(f"{address}/index.html").status_code == 302
 

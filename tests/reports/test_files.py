@@ -110,8 +110,9 @@ def test_every_image_is_shown(written):
         for page in folder.glob("*.html")
         for address in read_links(page).addresses
     }
-    images = {p.relative_to(folder).as_posix() for p in folder.rglob("*.png")}
-    assert images == {name for name in shown if name.endswith(".png")}
+    paths = (p for p in folder.rglob("*") if p.suffix in {".png", ".svg"})
+    images = {path.relative_to(folder).as_posix() for path in paths}
+    assert images == {name for name in shown if name.endswith((".png", ".svg"))}
 
 
 def test_text_of_people_is_escaped(written):

@@ -1,4 +1,6 @@
 import io
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from reports.domain.planes import AmplifierVerdict
-from reports.plots.figures import FAILED, PASSED, save_png
+from reports.plots.figures import FAILED, INK, PASSED, save_png
 from reports.plots.focal_plane import (
     Cell,
     Outline,
@@ -16,6 +18,7 @@ from reports.plots.focal_plane import (
 )
 from reports.plots.images import Stretch, find_stretch, plot_detector, shrink_image
 
+SVG = "{http://www.w3.org/2000/svg}"
 CELLS = [Cell((0, f"C1{i}"), 10.0 * i, 0.0, 10.0 * i + 10, 40.0) for i in range(4)]
 OUTLINES = [Outline("R22_S11", 0.0, 0.0, 40.0, 40.0)]
 
@@ -33,38 +36,63 @@ def pixels_of(figure):
     return at
 
 
+def read_plane(text):
+    """Every box of a plane: fill, edge, left, right, top and bottom."""
+    boxes = []
+    for path in ElementTree.fromstring(text).iter(f"{SVG}path"):
+        for drawn in re.findall(r"M([\d.]+) ([\d.]+)H([\d.]+)V([\d.]+)", path.get("d")):
+            x0, y0, x1, y1 = map(float, drawn)
+            boxes.append((path.get("fill"), path.get("stroke"), x0, x1, y0, y1))
+    return boxes
+
+
+def plane(values, **changes):
+    options = {"failing": set(), "title": "noise", "label": "noise (e⁻)", **changes}
+    return plot_metric_plane(CELLS, OUTLINES, values, **options)
+
+
 def test_amplifiers_are_coloured_where_they_are():
     values = {(0, "C10"): 1.0, (0, "C11"): 2.0, (0, "C12"): 3.0}
-    figure = plot_metric_plane(
-        CELLS, OUTLINES, values, failing=set(), title="noise", label="noise (e⁻)"
+    boxes = read_plane(plane(values))
+    (outline,) = (box for box in boxes if box[1] == INK)
+    filled = sorted((b for b in boxes if b[1] == "white"), key=lambda b: b[2])
+    colours = [to_rgb(box[0]) for box in filled]
+    assert colours[0] == pytest.approx(colormaps["cividis"](0.0)[:3], abs=0.02)
+    assert colours[1] == pytest.approx(colormaps["cividis"](0.5)[:3], abs=0.04)
+    assert colours[2] == pytest.approx(colormaps["cividis"](1.0)[:3], abs=0.02)
+    # To scale: the outline is a square, and each amplifier a quarter of it.
+    _, _, x0, x1, y0, y1 = outline
+    assert x1 - x0 == pytest.approx(y1 - y0, abs=0.2)
+    for i, box in enumerate(filled):
+        assert box[2] == pytest.approx(x0 + i * (x1 - x0) / 4, abs=0.2)
+        assert box[5] - box[4] == pytest.approx(y1 - y0, abs=0.2)
+
+
+def test_y_grows_upwards():
+    cells = [Cell((0, "C00"), 0.0, 0.0, 40.0, 20.0), Cell((0, "C10"), 0, 20, 40, 40)]
+    drawn = plot_metric_plane(
+        cells,
+        OUTLINES,
+        {(0, "C00"): 1, (0, "C10"): 2},
+        failing=set(),
+        title="",
+        label="",
     )
-    at = pixels_of(figure)
-    cividis = colormaps["cividis"]
-    assert at(5, 10) == pytest.approx(cividis(0.0)[:3], abs=0.02)
-    assert at(25, 10) == pytest.approx(cividis(1.0)[:3], abs=0.02)
-    # To scale: as many pixels a millimetre in x as in y.
-    transform = figure.axes[0].transData.transform
-    (x0, y0), (x1, y1) = transform((0, 0)), transform((10, 10))
-    assert x1 - x0 == pytest.approx(y1 - y0, rel=1e-3)
+    low, high = sorted(b for b in read_plane(drawn) if b[1] == "white")
+    assert low[4] > high[4]
 
 
 def test_what_is_not_measured_is_hatched():
-    figure = plot_metric_plane(
-        CELLS, OUTLINES, {(0, "C10"): 1.0}, failing=set(), title="", label=""
-    )
-    hatched = [p for p in figure.axes[0].patches if p.get_hatch()]
-    assert sorted(p.get_x() for p in hatched) == [10.0, 20.0, 30.0]
+    boxes = read_plane(plane({(0, "C10"): 1.0}))
+    assert sum(box[0] == "url(#none)" for box in boxes) == 3
 
 
 def test_failing_amplifiers_are_framed_and_marked():
-    figure = plot_metric_plane(
-        CELLS, OUTLINES, {}, failing={(0, "C12")}, title="", label=""
-    )
-    axes = figure.axes[0]
-    framed = [p.get_x() for p in axes.patches if p.get_linewidth() == 2.0]
-    assert framed == [20.0]
-    marks = [t.get_position()[0] for t in axes.texts if t.get_text() == "✕"]
-    assert marks == [25.0]
+    text = plane({}, failing={(0, "C12")})
+    third = sorted(box[2] for box in read_plane(text) if box[0] == "url(#none)")[2]
+    assert [box[2] for box in read_plane(text) if box[1] == FAILED] == [third]
+    marks = [e.text for e in ElementTree.fromstring(text).iter(f"{SVG}text")]
+    assert marks.count("✕") == 1
 
 
 def test_verdicts_have_a_colour_and_a_mark():
@@ -73,12 +101,19 @@ def test_verdicts_have_a_colour_and_a_mark():
         (0, "C11"): AmplifierVerdict.SOME,
         (0, "C12"): AmplifierVerdict.ALL,
     }
-    figure = plot_verdict_plane(CELLS, OUTLINES, verdicts, title="bias")
-    at = pixels_of(figure)
-    assert at(5, 10) == pytest.approx(to_rgb(PASSED), abs=0.02)
-    assert at(25, 10) == pytest.approx(to_rgb(FAILED), abs=0.02)
-    marks = {t.get_text() for t in figure.axes[0].texts}
+    text = plot_verdict_plane(CELLS, OUTLINES, verdicts, title="bias")
+    boxes = sorted((b for b in read_plane(text) if b[1] == "white"), key=lambda b: b[2])
+    assert [box[0] for box in boxes][::2] == [PASSED, FAILED]
+    marks = {e.text for e in ElementTree.fromstring(text).iter(f"{SVG}text")}
     assert {"◐", "✕"} <= marks
+
+
+def test_a_plane_says_its_range_and_escapes_what_it_is_given():
+    values = {(0, f"C1{i}"): -2.0 + i for i in range(4)}
+    text = plane(values, title="<noise>", label="a & b")
+    words = [e.text for e in ElementTree.fromstring(text).iter(f"{SVG}text")]
+    assert {"<noise>", "a & b", "−1.94", "0.94"} <= set(words)
+    assert text == plane(values, title="<noise>", label="a & b")
 
 
 def test_a_detector_is_drawn_origin_lower():
@@ -115,7 +150,9 @@ def test_shrinking_averages_and_forgets_nan():
 
 def test_equal_figures_are_equal_files(tmp_path):
     for name in ("a", "b"):
-        figure = plot_verdict_plane(CELLS, OUTLINES, {}, title="bias")
+        figure = plot_detector(
+            np.ones((4, 4)), stretch=Stretch(0, 1), title="", label="", shape=(4, 4)
+        )
         save_png(figure, tmp_path / name)
     first, second = ((tmp_path / name).read_bytes() for name in ("a", "b"))
     assert first == second

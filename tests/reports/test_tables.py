@@ -97,7 +97,12 @@ def test_a_type_without_tests_is_not_missing(written):
     dark = summary["stages"][1]
     assert dark["verdict"] == "no tests"
     assert dark["missing"] == ""
-    assert "There are no tests of this type" in (written[0] / "index.html").read_text()
+    (absence,) = (a for a in dark["absences"] if a["what"] == "verification")
+    assert not absence["is_missing"]
+    page = (written[0] / "index.html").read_text()
+    assert (
+        "Not applicable, verification: There are no tests of dark_for_defects" in page
+    )
     assert summary["verdict"] == "failed"
 
 

@@ -25,6 +25,7 @@ from calibrations.butler.records import (
     CollectionInfo,
     DatasetInfo,
     Exposure,
+    RunContents,
     ValidityRow,
 )
 from calibrations.domain.validity import parse_tai
@@ -36,6 +37,7 @@ __all__ = [
     "dataset_infos",
     "find_datasets",
     "find_exposures",
+    "find_runs",
     "list_datasets",
     "package_versions",
     "read_metrics",
@@ -132,6 +134,20 @@ def collections(session: Session, patterns: Sequence[str]) -> list[dict[str, Any
             )
             for info in sorted(known, key=lambda i: i.name)
             if any(fnmatch.fnmatchcase(info.name, p) for p in patterns)
+        ]
+
+
+def find_runs(session: Session, collections: Sequence[str]) -> list[dict[str, Any]]:
+    """List the runs that collections lead to, with the types that each may have."""
+    with session.butler() as butler:
+        session.require_collections(butler, collections)
+        return [
+            asdict(RunContents(name, info.name, sorted(info.dataset_types or ())))
+            for name in collections
+            for info in butler.collections.query_info(
+                name, flatten_chains=True, include_summary=True
+            )
+            if info.type is CollectionType.RUN
         ]
 
 

@@ -35,6 +35,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
         imports.import_collection,
         ingestion.ingest_raws,
         queries.collections,
+        queries.find_runs,
         queries.list_datasets,
         queries.read_metrics,
         queries.select_exposures,

@@ -1,0 +1,227 @@
+"""A report of any Butler repository, without the portal's database.
+
+It is the portal's report, of what the repository itself knows.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from calibrations.butler.client import ButlerGateway, ButlerSettings
+from calibrations.butler.errors import MissingCollectionError
+from calibrations.butler.records import DatasetInfo, RunContents
+from calibrations.domain.cameras.filters import FILTERS
+from calibrations.domain.names import BadNameError, parse_name, ticket_chain
+from reports.domain.contents import Dataset, plan_contents, wanted_types
+from reports.domain.stages import StagePlan
+from reports.services.configs import find_configs, read_configs, read_packages
+from reports.services.evidence import seal_folder
+from reports.services.gathering import StageEvidence, gather_stages
+from reports.services.record import (
+    PartRecord,
+    ReportRecord,
+    fold_validity,
+    fold_versions,
+)
+from reports.services.summaries import Subject
+from reports.services.writing import (
+    count_pictures,
+    without_collection,
+    write_files,
+)
+from taxicab.errors import InputError, NotFoundError
+
+__all__ = ["report_repository"]
+
+
+def report_repository(
+    root: str,
+    collections: Sequence[str],
+    folder: Path,
+    *,
+    on_event: Callable[[dict[str, Any]], None],
+    with_pictures: bool = True,
+) -> dict[str, Any]:
+    """Write and seal a report of some collections; returns its summary.
+
+    Parameters
+    ----------
+    root
+        Folder or address of the repository.
+    collections
+        Runs, or chains that hold them, in the order of search.
+    folder
+        Empty.
+    on_event
+        Hears messages and the progress of drawing.
+
+    Raises
+    ------
+    MissingCollectionError, NotFoundError
+        Raised where a collection does not exist, or nothing in them is a calibration
+        or the verification of one.
+    """
+    gateway = ButlerGateway(ButlerSettings(root=root, instrument=""), on_event=on_event)
+    _say(on_event, "Finding what the collections hold.")
+    found = gateway.find_runs(collections)
+    runs = list(dict.fromkeys(one.run for one in found))
+    infos = gateway.list_datasets(runs, wanted_types()) if runs else []
+    instrument = _instrument(infos, collections, found)
+    gateway.settings = replace(gateway.settings, instrument=instrument)
+    plans = plan_contents(
+        (_dataset(info) for info in infos), runs, bands=FILTERS.get(instrument, {})
+    )
+    _say(on_event, "Reading the results and finding the images.")
+    with without_collection():
+        stages = gather_stages(gateway, plans)
+        facts = _record(gateway, plans, stages)
+        done = _Counter(on_event, count_pictures(stages) if with_pictures else 0)
+        summary = write_files(
+            _subject(root, collections, instrument),
+            stages,
+            facts,
+            folder,
+            say=lambda message: _say(on_event, message),
+            tick=done.tick,
+            with_pictures=with_pictures,
+        )
+    return {**summary, "sha256": seal_folder(folder)}
+
+
+class _Counter:
+    """Counts pictures for a bar."""
+
+    def __init__(self, on_event: Callable[[dict[str, Any]], None], total: int) -> None:
+        self.on_event, self.done, self.total = on_event, 0, total
+
+    def tick(self) -> None:
+        self.done += 1
+        self.on_event(
+            {
+                "event": "progress",
+                "what": "Drawing images",
+                "done": self.done,
+                "total": max(self.total, self.done),
+            }
+        )
+
+
+def _say(on_event: Callable[[dict[str, Any]], None], message: str) -> None:
+    on_event({"event": "message", "message": message})
+
+
+def _dataset(info: DatasetInfo) -> Dataset:
+    return Dataset(info.type, info.run, str(info.data_id.get("physical_filter") or ""))
+
+
+def _instrument(
+    infos: Sequence[DatasetInfo],
+    collections: Sequence[str],
+    found: Sequence[RunContents],
+) -> str:
+    cameras = sorted({str(i.data_id["instrument"]) for i in infos if i.data_id})
+    if not cameras:
+        types = sorted({name for one in found for name in one.dataset_types})
+        shown = [t for t in types if not t.endswith(("_log", "_metadata"))]
+        raise NotFoundError(
+            f"Nothing in {', '.join(collections)} is a calibration or the verification "
+            f"of one; it has {', '.join(shown) or 'no run'}. Name the runs of "
+            "verification first, then those of generation.",
+            collections=list(collections),
+        )
+    if len(cameras) > 1:
+        raise InputError(
+            f"{', '.join(collections)} are of {' and '.join(cameras)}: a report is of "
+            "one camera. Name the collections of one."
+        )
+    return cameras[0]
+
+
+def _subject(root: str, collections: Sequence[str], instrument: str) -> Subject:
+    """Take the ticket from the collections' names, where they follow the rule."""
+    names = []
+    for collection in collections:
+        with suppress(BadNameError):
+            names.append(parse_name(collection))
+    tickets = {name.ticket for name in names}
+    tags = {name.tag or "" for name in names}
+    return Subject(
+        ticket=str(tickets.pop()) if len(tickets) == 1 else collections[0],
+        instrument=instrument,
+        tag=tags.pop() if len(tags) == 1 else "",
+        reason=f"Made of {', '.join(collections)} in {root}, without the portal.",
+    )
+
+
+def _record(
+    gateway: ButlerGateway,
+    plans: Sequence[StagePlan],
+    stages: Sequence[StageEvidence],
+) -> ReportRecord:
+    """Collect what the repository itself says of how a set was made."""
+    runs = sorted({r for p in plans for r in (p.generation, p.verification)} - {""})
+    kept = find_configs(gateway, runs)
+    return ReportRecord(
+        parts={stage.plan.key: _part(gateway, stage, kept) for stage in stages}
+    )
+
+
+def _part(
+    gateway: ButlerGateway,
+    stage: StageEvidence,
+    kept: Mapping[str, Sequence[DatasetInfo]],
+) -> PartRecord:
+    plan = stage.plan
+    names = [name for name in (plan.generation, plan.verification) if name]
+    return PartRecord(
+        inputs=_inputs(gateway, stage),
+        configuration=[
+            {
+                "collection": name,
+                "overrides": {},
+                "input_collections": [],
+                "tasks": read_configs(kept[name]),
+            }
+            for name in names
+        ],
+        versions=fold_versions((name, read_packages(kept[name])) for name in names),
+        validity=_validity(gateway, plan),
+        has_portal=False,
+    )
+
+
+def _inputs(gateway: ButlerGateway, stage: StageEvidence) -> list[dict[str, Any]]:
+    """Describe the exposures that have results, as the repository knows them."""
+    exposures = sorted({r.exposure for r in stage.results} - {0})
+    if not exposures:
+        return []
+    camera = gateway.settings.instrument
+    chosen = ", ".join(map(str, exposures))
+    where = f"instrument='{camera}' AND exposure IN ({chosen})"
+    return [
+        {
+            "label": stage.plan.label,
+            "purpose": "verification",
+            "where": where,
+            "exposures": [vars(one) for one in gateway.select_exposures(where)],
+            "problems": [],
+            "override_reason": "",
+            "override_by": "",
+        }
+    ]
+
+
+def _validity(gateway: ButlerGateway, plan: StagePlan) -> list[dict[str, Any]]:
+    """Find where a generation is certified, in its ticket's chain."""
+    try:
+        name = parse_name(plan.generation)
+    except BadNameError:
+        return []
+    try:
+        rows = gateway.validity(ticket_chain(name.instrument, name.ticket or ""))
+    except MissingCollectionError:
+        return []
+    wanted = (plan.generation, plan.calib_type)
+    return fold_validity(row for row in rows if (row.run, row.type) == wanted)
