@@ -175,5 +175,5 @@ def test_a_long_graph_costs_few_queries(
     for hour, name in enumerate(("bias", "dark_for_defects", "defects", "dark", "ptc")):
         make_built(ticket, name, hour=hour)
     browser = pages.visitor(observer)
-    with django_assert_max_num_queries(45):
+    with django_assert_max_num_queries(47):
         browser.get("/construction/DM-300/")
