@@ -11,6 +11,7 @@ __all__ = [
     "StepKind",
     "TargetRepository",
     "TargetStatus",
+    "find_difference",
     "find_next_step",
     "find_stage",
     "find_target_status",
@@ -186,3 +187,24 @@ def find_stage(
     if kept and kept <= {TargetStatus.DEPLOYED, TargetStatus.RUNNING}:
         return stage
     return DeploymentStage.DEPLOYING
+
+
+def find_difference(status: TargetStatus | None, *, is_served: bool) -> str:
+    """Say how a repository differs from what the portal did there; empty if it agrees.
+
+    Parameters
+    ----------
+    status
+        What a deployment left there; `None` where it has no part in one. While
+        something runs there, or failed on the way, either may be.
+    is_served
+        Whether its default chain holds the set, as its own workers saw after that.
+    """
+    if status in {TargetStatus.RUNNING, TargetStatus.FAILED}:
+        return ""
+    is_expected = status in {TargetStatus.DEPLOYED, TargetStatus.WAITING}
+    if is_expected and not is_served:
+        return "its default chain does not hold the set any more"
+    if is_served and not is_expected:
+        return "its default chain holds the set, which the portal did not put there"
+    return ""

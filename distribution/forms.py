@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from distribution.models import DeploymentStage
+from distribution.services.tracking import SORTS, STATES
 from taxicab.board.models import TaxicabStage
 from taxicab.core.models import Instrument
 
@@ -39,6 +40,21 @@ class TrackingFilterForm(_ByInstrument):
     )
     year = forms.TypedChoiceField(
         required=False, coerce=int, empty_value=None, label="Hailed in"
+    )
+    state = forms.ChoiceField(
+        required=False,
+        label="At some repository",
+        choices=[("", "any"), *((state, state) for state in STATES)],
+    )
+    sort = forms.ChoiceField(
+        required=False,
+        label="Sorted by",
+        choices=[("", "newest first")]
+        + [
+            choice
+            for name in SORTS
+            for choice in ((name, name), (f"-{name}", f"{name}, downwards"))
+        ],
     )
 
     def __init__(self, *args: Any, years: list[int], **kwargs: Any) -> None:

@@ -115,7 +115,8 @@ class CellSerializer(serializers.Serializer[Any]):
     facility = serializers.CharField()
     path = serializers.CharField()
     status = serializers.CharField(
-        help_text="A target's status, or `not planned`, `not held`, `not connected`."
+        help_text="A target's status, `differs` from what its workers saw, or "
+        "`not planned`, `not held`, `not connected`."
     )
     since = serializers.DateTimeField(allow_null=True)
     reason = serializers.CharField()

@@ -202,14 +202,34 @@ class DeploymentViewSet(ListModelMixin, GenericViewSet[DeploymentTicket]):
 
 
 class TrackingFilter(filters.FilterSet):
-    """By stage and by camera."""
+    """By stage, camera, year and the state at some repository; in any order."""
 
     stage = filters.ChoiceFilter(choices=[(s.value, s.label) for s in TaxicabStage])
     instrument = filters.CharFilter(field_name="construction__instrument_id")
+    year = filters.NumberFilter(field_name="hailed_at", lookup_expr="year")
+    state = filters.ChoiceFilter(
+        choices=[(state, state) for state in tracking.STATES], method="filter_state"
+    )
+    sort = filters.ChoiceFilter(
+        choices=[(s + name, s + name) for name in tracking.SORTS for s in ("", "-")],
+        method="filter_sort",
+    )
 
     class Meta:
         model = TaxicabTicket
-        fields = ("stage", "instrument")
+        fields = ("stage", "instrument", "year", "state", "sort")
+
+    def filter_state(
+        self, rows: "QuerySet[TaxicabTicket]", name: str, value: str
+    ) -> "QuerySet[TaxicabTicket]":
+        """Leave the tickets that have a state at some repository."""
+        return tracking.in_state(rows, value)
+
+    def filter_sort(
+        self, rows: "QuerySet[TaxicabTicket]", name: str, value: str
+    ) -> "QuerySet[TaxicabTicket]":
+        """Sort by one field; a minus turns the order round."""
+        return tracking.sort_tickets(rows, value)
 
 
 class TrackingView(ListAPIView[TaxicabTicket]):

@@ -69,7 +69,7 @@ def file_deployment(
         )
     check_url("the ticket's address", url)
     taxicab.refresh_from_db()
-    if taxicab.stage not in {TaxicabStage.HAILED, TaxicabStage.ADOPTED}:
+    if not taxicab.is_open and taxicab.stage != TaxicabStage.ADOPTED:
         raise ConflictError(
             f"{taxicab.key} is {taxicab.stage}: a deployment is filed for a set that "
             "is before the board or adopted by it."

@@ -24,9 +24,11 @@ from distribution.domain import (
 )
 from distribution.models import DeploymentStep, DeploymentTarget, DeploymentTicket
 from taxicab.board.models import TaxicabStage
+from taxicab.core.domain.notices import NoticeEvent
 from taxicab.core.models import Job, JobStatus
 from taxicab.core.services.audit import move
 from taxicab.core.services.jobs import enqueue_job, follow_jobs
+from taxicab.core.services.notify import notify
 
 __all__ = [
     "enqueue_next_step",
@@ -141,6 +143,15 @@ def set_target(
         changed_at=timezone.now(),
         **changes,
     )
+    if status is TargetStatus.DEPLOYED:
+        construction = target.deployment.taxicab.construction
+        notify(
+            NoticeEvent.DEPLOYED,
+            subject=subject_of(target.deployment),
+            text=f"{construction.key} ({construction.instrument_id}) is deployed at "
+            f"{target.repository}, and its self-review passed.",
+            by=by,
+        )
 
 
 def settle_deployment(deployment: DeploymentTicket) -> None:

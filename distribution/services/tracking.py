@@ -5,17 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
-from distribution.models import DeploymentTicket, TargetStatus
+from calibrations.domain.names import ticket_chain
+from distribution.domain import find_difference
+from distribution.models import (
+    DeploymentTarget,
+    DeploymentTicket,
+    RepositorySnapshot,
+    TargetStatus,
+)
 from taxicab.board.models import TaxicabTicket
 from taxicab.core.models import Repository
 from taxicab.core.services.permissions import readable_instruments
 
 __all__ = [
+    "SORTS",
+    "STATES",
     "TrackingCell",
     "TrackingRow",
     "build_rows",
+    "in_state",
+    "sort_tickets",
     "tracked_repositories",
     "tracked_tickets",
     "tracking_rows",
@@ -25,6 +36,25 @@ NOT_PLANNED = "not planned"
 NOT_HELD = "not held"
 """The repository has no data of that camera."""
 NOT_CONNECTED = "not connected"
+DIFFERS = "differs"
+"""Its own workers saw another default chain than what was done there leaves."""
+
+STATES = (*(status.value for status in TargetStatus), DIFFERS)
+"""What a row can be looked for by: its state at some repository."""
+
+SORTS = {
+    "taxicab": "number",
+    "instrument": "construction__instrument_id",
+    "construction": "construction__key",
+    "deployment": "deployment__key",
+    "stage": "stage",
+    "hailed": "hailed_at",
+    "decided": "decided_at",
+}
+"""What rows are sorted by, and by which field."""
+
+Columns = list[tuple[Repository, set[str]]]
+Snapshots = dict[tuple[int, str], RepositorySnapshot]
 
 
 @dataclass(frozen=True)
@@ -35,10 +65,11 @@ class TrackingCell:
     facility: str
     path: str
     status: str
-    """A target's status, or ``not planned``, ``not held``, ``not connected``."""
+    """A target's status, ``differs``, ``not planned``, ``not held`` or ``not
+    connected``."""
     since: datetime | None = None
     reason: str = ""
-    """Why it was skipped."""
+    """Why it was skipped, or how it differs."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +118,51 @@ def tracking_rows(user: User | AnonymousUser) -> list[TrackingRow]:
 
 def build_rows(tickets: Iterable[TaxicabTicket]) -> list[TrackingRow]:
     """Build rows of tickets as `tracked_tickets` gives them."""
-    columns = [
+    columns: Columns = [
         (repository, {instrument.name for instrument in repository.instruments.all()})
         for repository in tracked_repositories()
     ]
-    return [_build_row(ticket, columns) for ticket in tickets]
+    seen = _snapshots()
+    return [_build_row(ticket, columns, seen) for ticket in tickets]
 
 
-def _build_row(
-    ticket: TaxicabTicket, columns: list[tuple[Repository, set[str]]]
-) -> TrackingRow:
+def sort_tickets(
+    tickets: "QuerySet[TaxicabTicket]", by: str
+) -> "QuerySet[TaxicabTicket]":
+    """Sort the rows by one of `SORTS`, downwards after a ``-``; empty fields last."""
+    field = F(SORTS[by.removeprefix("-")])
+    ordered = field.asc(nulls_last=True)
+    if by.startswith("-"):
+        ordered = field.desc(nulls_last=True)
+    return tickets.order_by(ordered, "-number")
+
+
+def in_state(
+    tickets: "QuerySet[TaxicabTicket]", state: str
+) -> "QuerySet[TaxicabTicket]":
+    """Leave the rows that have a state at some repository, one of `STATES`."""
+    rows = tickets
+    if state != DIFFERS:  # the database knows all of these, and perhaps some too many
+        targets = DeploymentTarget.objects.filter(status=state)
+        rows = rows.filter(pk__in=targets.values("deployment__taxicab"))
+    numbers = [
+        ticket.number
+        for ticket, row in zip(rows, build_rows(rows), strict=True)
+        if any(cell.status == state for cell in row.cells)
+    ]
+    return tickets.filter(number__in=numbers)
+
+
+def _snapshots() -> Snapshots:
+    """Find what repositories held when their workers last looked, unless long ago."""
+    return {
+        (one.repository_id, one.instrument_id): one
+        for one in RepositorySnapshot.objects.defer("collections")
+        if not one.is_old
+    }
+
+
+def _build_row(ticket: TaxicabTicket, columns: Columns, seen: Snapshots) -> TrackingRow:
     deployment: DeploymentTicket | None = getattr(ticket, "deployment", None)
     construction = ticket.construction
     return TrackingRow(
@@ -111,7 +177,11 @@ def _build_row(
         deployment_stage=deployment.stage if deployment else "",
         cells=tuple(
             _build_cell(
-                repository, deployment, is_held=construction.instrument_id in held
+                ticket,
+                repository,
+                deployment,
+                is_held=construction.instrument_id in held,
+                seen=seen.get((repository.pk, construction.instrument_id)),
             )
             for repository, held in columns
         ),
@@ -119,11 +189,18 @@ def _build_row(
 
 
 def _build_cell(
-    repository: Repository, deployment: DeploymentTicket | None, *, is_held: bool
+    ticket: TaxicabTicket,
+    repository: Repository,
+    deployment: DeploymentTicket | None,
+    *,
+    is_held: bool,
+    seen: RepositorySnapshot | None,
 ) -> TrackingCell:
     names = (repository.slug, repository.facility.name, repository.path)
     targets = deployment.targets.all() if deployment else ()
     target = next((t for t in targets if t.repository_id == repository.pk), None)
+    if seen and (difference := _difference(ticket, target, seen)):
+        return TrackingCell(*names, DIFFERS, seen.taken_at, difference)
     if target:
         skipped = target.status == TargetStatus.SKIPPED
         reason = target.skip_reason if skipped else ""
@@ -133,3 +210,14 @@ def _build_cell(
     return TrackingCell(
         *names, NOT_PLANNED if repository.is_connected else NOT_CONNECTED
     )
+
+
+def _difference(
+    ticket: TaxicabTicket, target: DeploymentTarget | None, seen: RepositorySnapshot
+) -> str:
+    if target is not None and seen.taken_at < target.changed_at:
+        return ""
+    construction = ticket.construction
+    child = ticket_chain(construction.instrument_id, construction.key)
+    status = TargetStatus(target.status) if target else None
+    return find_difference(status, is_served=child in seen.chain)

@@ -12,7 +12,10 @@ from distribution import tasks
 from distribution.forms import TrackingFilterForm
 from distribution.services.repositories import request_snapshot
 from distribution.services.tracking import (
+    TrackingCell,
     build_rows,
+    in_state,
+    sort_tickets,
     tracked_repositories,
     tracked_tickets,
 )
@@ -22,6 +25,15 @@ from taxicab.core.pages import one_page
 from taxicab.core.services.permissions import readable_instruments
 from taxicab.core.services.subjects import readable_repositories
 from taxicab.errors import NotFoundError
+
+_COLUMNS = (
+    ("TAXICAB", "taxicab"),
+    ("Instrument", "instrument"),
+    ("Construction", "construction"),
+    ("Deployment", "deployment"),
+    ("Decision", "decided"),
+)
+"""Title and sort of the columns that rows can be sorted by."""
 
 
 @require_safe
@@ -35,6 +47,7 @@ def tracking(request: HttpRequest) -> HttpResponse:
         "repositories": tracked_repositories(),
         "form": form,
         "query": request.GET.urlencode(),
+        "headers": [_header(request, *column) for column in _COLUMNS],
     }
     return render(request, "distribution/tracking.html", context)
 
@@ -53,7 +66,7 @@ def tracking_csv(request: HttpRequest) -> HttpResponse:
         writer.writerow(
             [
                 *(_plain(getattr(row, column)) for column in columns),
-                *(_plain(cell.status) for cell in row.cells),
+                *(_plain(_in_words(cell)) for cell in row.cells),
             ]
         )
     return response
@@ -93,7 +106,25 @@ def _filtered(
             tickets = tickets.filter(stage=asked)
         if asked := form.cleaned_data["year"]:
             tickets = tickets.filter(hailed_at__year=asked)
+        if asked := form.cleaned_data["state"]:
+            tickets = in_state(tickets, asked)
+        if asked := form.cleaned_data["sort"]:
+            tickets = sort_tickets(tickets, asked)
     return tickets, form
+
+
+def _header(request: HttpRequest, title: str, name: str) -> dict[str, str]:
+    """Give a column's title with the address that sorts by it, the other way round."""
+    now = request.GET.get("sort", "")
+    query = request.GET.copy()
+    query.pop("page", None)
+    query["sort"] = f"-{name}" if now == name else name
+    order = {name: "ascending", f"-{name}": "descending"}.get(now, "")
+    return {"title": title, "query": query.urlencode(), "order": order}
+
+
+def _in_words(cell: TrackingCell) -> str:
+    return f"{cell.status}: {cell.reason}" if cell.reason else cell.status
 
 
 def _plain(value: object) -> str:
