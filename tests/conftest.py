@@ -60,3 +60,18 @@ def deployer(instrument):
 @pytest.fixture
 def observer(instrument):
     return people.make_person("vera", "observer", instrument)
+
+
+@pytest.fixture(scope="session")
+def sealer(tmp_path_factory):
+    """Writes reports of known numbers, each once a session."""
+    from tests.support.sealed import Sealer
+
+    return Sealer(tmp_path_factory.mktemp("sealed"))
+
+
+@pytest.fixture
+def seal(sealer, settings):
+    """Make a report whose files are sealed, in the place where evidence is kept."""
+    settings.EVIDENCE_ROOT = sealer.root
+    return sealer.seal

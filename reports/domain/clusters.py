@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from reports.domain.results import Result
 from reports.domain.verdicts import find_worst
 
-__all__ = ["Cluster", "ClusterKind", "find_clusters"]
+__all__ = ["LARGE_SHARE", "Cluster", "ClusterKind", "find_clusters"]
 
 LARGE_SHARE = 0.5
 """An exposure or a detector is the cause when this share of its results failed."""
@@ -138,9 +138,10 @@ def _split(
 
 def _is_cause(members: Sequence[Result]) -> bool:
     """Whether many failures share the place: a single result proves nothing."""
-    places = {(r.detector, r.amplifier) for r in members if not r.passed}
-    failed = sum(not result.passed for result in members)
-    return len(places) > 1 and failed >= LARGE_SHARE * len(members)
+    failed = [result for result in members if not result.passed]
+    if len(failed) < max(2, LARGE_SHARE * len(members)):
+        return False
+    return len({(r.detector, r.amplifier) for r in failed}) > 1
 
 
 def _cluster(

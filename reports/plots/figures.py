@@ -1,6 +1,7 @@
 """What all figures share: canvas, colours, and files that are the same every time."""
 
 from pathlib import Path
+from typing import IO
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -66,6 +67,6 @@ def add_colour_bar(
     bar.ax.tick_params(colors=GREY, labelcolor=INK, labelsize=8, length=3)
 
 
-def save_png(figure: Figure, path: Path) -> None:
+def save_png(figure: Figure, path: Path | IO[bytes]) -> None:
     """Write a PNG without the name of the software: equal figures, equal bytes."""
     figure.savefig(path, format="png", metadata={"Software": None})

@@ -14,6 +14,7 @@ from typing import Any
 
 from reports.domain.results import show_number
 from reports.models import ReportPart, VerificationReport
+from reports.services.curves import write_curves
 from reports.services.drawing import draw_detectors, draw_planes
 from reports.services.evidence import PART, PARTS, SealedPart, read_part
 from reports.services.gathering import StageEvidence
@@ -43,6 +44,7 @@ _ASPECTS = {
     "commands.json": "commands",
     "configuration.json": "configuration",
     "criteria.json": "limits",
+    "curves.parquet": "calibration",
     "images": "images",
     "inputs.json": "inputs",
     "planes": "plots",
@@ -103,6 +105,7 @@ def write_part(
     shown = stage if with_pictures else _without_pictures(stage)
     write_results(stage.results, own / RESULTS)
     write_values(stage.results, stage.notes, own)
+    write_curves(stage, own)
     summary = {
         **summarise_stage(stage, record, instrument),
         "results_file": RESULTS,

@@ -9,11 +9,12 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 
 from reports.domain.results import Result, TestNote
 from reports.domain.verdicts import TestKey
@@ -92,15 +93,28 @@ class TestValues:
         amplifier: str = "",
     ) -> "TestValues":
         """Take the results of some places or one exposure; by default all."""
-        columns = [
-            index
-            for index, (its_detector, its_amplifier) in enumerate(self.places)
-            if (detectors is None or its_detector in detectors)
-            and amplifier in ("", its_amplifier)
-        ]
+        wanted = np.ones(len(self.places), bool)
+        if detectors is not None:
+            wanted &= np.isin(self._place_arrays[0], list(detectors))
+        if amplifier:
+            wanted &= self._place_arrays[1] == amplifier
         rows = [
             i for i, e in enumerate(self.exposures) if not exposure or e == exposure
         ]
+        return self._take(rows, np.flatnonzero(wanted).tolist())
+
+    def select_exposures(self, exposures: Collection[int]) -> "TestValues":
+        """Take the results of some exposures."""
+        rows = [i for i, e in enumerate(self.exposures) if e in exposures]
+        return self._take(rows, range(len(self.places)))
+
+    @cached_property
+    def _place_arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Detectors and amplifiers of the places."""
+        detectors = np.array([detector for detector, _ in self.places], int)
+        return detectors, np.array([amplifier for _, amplifier in self.places], str)
+
+    def _take(self, rows: Sequence[int], columns: Sequence[int]) -> "TestValues":
         grid = np.ix_(rows, columns)
         return TestValues(
             level=self.level,
@@ -170,7 +184,7 @@ def write_values(
 
 def read_index(report: VerificationReport, key: str) -> PartIndex:
     """Read what a part's arrays are about."""
-    return _read_index(str(evidence_file(report, f"{PARTS}/{key}/{INDEX}")))
+    return _read_index(_path(report, f"{PARTS}/{key}/{INDEX}"))
 
 
 def read_values(
@@ -184,8 +198,23 @@ def read_values(
         Raised if the part or the test is not in the report.
     """
     read_index(report, key).test(level, test)
-    path = evidence_file(report, f"{PARTS}/{key}/{VALUES}")
-    return _read_values(str(path), level, test)
+    path = _path(report, f"{PARTS}/{key}/{VALUES}")
+    return _read_values(path, level, test)
+
+
+_paths: dict[tuple[str, str, str], str] = {}
+"""Where files were found: a manifest of a whole camera takes long to read each time."""
+
+MAX_PATHS = 4096
+
+
+def _path(report: VerificationReport, name: str) -> str:
+    place = (str(settings.EVIDENCE_ROOT), report.sha256, name)
+    if place not in _paths:
+        if len(_paths) >= MAX_PATHS:
+            _paths.clear()
+        _paths[place] = str(evidence_file(report, name))
+    return _paths[place]
 
 
 # A page of the review room looks at one to ten tests; LSSTCam's take 0.6 MB each.

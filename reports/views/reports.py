@@ -16,6 +16,7 @@ from reports.services.archive import pack_report
 from reports.services.evidence import evidence_file
 from reports.services.reports import request_report
 from reports.views.finding import find_report
+from reports.views.verdict import verdict_context
 from taxicab.core.pages import POLL_ENDED, Sheet, answer_sheet, one_page, posted
 from taxicab.core.roles import Action
 from taxicab.core.services.permissions import check_may, readable_instruments
@@ -84,7 +85,8 @@ def new(request: HttpRequest, key: str) -> HttpResponse:
 def report(request: HttpRequest, key: str, version: int) -> HttpResponse:
     """Show a report."""
     found = find_report(request, key, version)
-    return render(request, "reports/report.html", _context(found))
+    show_all = request.GET.get("rows") == "all"
+    return render(request, "reports/report.html", _context(found, show_all=show_all))
 
 
 @require_safe
@@ -117,5 +119,7 @@ def report_archive(request: HttpRequest, key: str, version: int) -> FileResponse
     return FileResponse(pack_report(found), as_attachment=True, filename=name)
 
 
-def _context(found: VerificationReport) -> dict:
+def _context(found: VerificationReport, *, show_all: bool = False) -> dict:
+    if found.status == ReportStatus.READY:
+        return verdict_context(found, show_all=show_all)
     return {"report": found, "ticket": found.ticket, "summary": found.summary}

@@ -9,6 +9,14 @@
   // Copy buttons are hidden until they can work.
   function dress(root) {
     all("button[data-copy]", root).forEach((button) => { button.hidden = false; });
+    // A table that scrolls can be scrolled by keyboard.
+    all(".frame:not([tabindex])", root).forEach((frame) => {
+      if (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight) return;
+      frame.tabIndex = 0;
+      frame.setAttribute("role", "region");
+      const title = one("caption", frame) || one("h2, h3", frame.closest(".panel") || frame) || one("h1");
+      frame.setAttribute("aria-label", title ? title.textContent.trim() : "Table");
+    });
     all("time.moment", root).forEach((time) => {
       const local = new Date(time.dateTime);
       if (!Number.isNaN(local.getTime())) {
@@ -85,7 +93,9 @@
     g: () => { awaiting = Date.now(); },
     j: () => moveBy(1),
     k: () => moveBy(-1),
-    Enter: () => one("[data-cursor] a")?.click(),
+    Enter: () => one("[data-cursor] summary, [data-cursor] a")?.click(),
+    "[": () => one('a[data-step="["]')?.click(),
+    "]": () => one('a[data-step="]"]')?.click(),
   };
 
   document.addEventListener("keydown", (event) => {

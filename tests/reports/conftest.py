@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support import board as boards
 from tests.support import construction as make
 from tests.support import evidence
 from tests.support.observatory import build_small_observatory
@@ -24,6 +25,12 @@ def reported_template(tmp_path_factory):
     return build_small_observatory(
         folder, detectors=(0, 1), frames=(3, 1), kinds=("bias", "dark")
     )
+
+
+@pytest.fixture
+def construction(scientist, instrument):
+    """A ticket whose reports have files."""
+    return boards.make_set("DM-100", owner=scientist, instrument=instrument)
 
 
 @pytest.fixture

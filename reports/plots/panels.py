@@ -1,0 +1,303 @@
+"""Figures of metrics and of calibrations: arrays and labels in, a figure out.
+
+Each has a unit on every axis and its limit drawn; what to look for stands beside it on
+the page, not in it.
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from reports.plots.figures import (
+    FAILED,
+    GREY,
+    INK,
+    add_colour_bar,
+    make_figure,
+    quiet_axes,
+)
+
+__all__ = [
+    "plot_bars",
+    "plot_boxes",
+    "plot_curve",
+    "plot_distribution",
+    "plot_lines",
+    "plot_matrix",
+    "plot_spread",
+]
+
+BLUE = "#0072b2"  # Okabe and Ito's; orange beside it
+ORANGE = "#e69f00"
+BAND = "#cfe3f0"
+WIDE = (6.4, 3.6)
+BOX = (0.12, 0.16, 0.84, 0.74)
+SLANTED = (0.16, 0.3, 0.8, 0.6)  # room for names below
+UPPER, LOWER = (0.12, 0.4, 0.84, 0.5), (0.12, 0.14, 0.84, 0.21)
+N_BINS = 60
+MAX_LABELS = 8
+LINE = 34
+"""Characters of a label that fit beside an axis."""
+
+
+def plot_distribution(
+    values: np.ndarray, limits: np.ndarray, *, title: str, label: str
+) -> Figure:
+    """Draw how many results have which value, and where the limits are.
+
+    Parameters
+    ----------
+    values, limits
+        Of every measured result, same shape (n,).
+    """
+    figure, axes = _axes(title, label, "results")
+    ends = np.concatenate([values, limits[np.isfinite(limits)]])
+    edges = np.linspace(ends.min(), ends.max(), N_BINS + 1)
+    if not edges[-1] > edges[0]:
+        edges = edges[0] + np.linspace(-0.5, 0.5, N_BINS + 1)
+    over = values > limits
+    kinds = [values[~over], values[over]]
+    axes.hist(
+        kinds,
+        bins=edges.tolist(),
+        stacked=True,
+        color=[BLUE, FAILED],
+        label=["within the limit", "beyond it"],
+    )
+    axes.set_yscale("symlog", linthresh=1.0)
+    finite = limits[np.isfinite(limits)]
+    if finite.size:
+        low, high = float(finite.min()), float(finite.max())
+        axes.axvline(high, color=FAILED, ls="--", lw=1.2, label="limit")
+        if low < high:
+            axes.axvspan(low, high, color=FAILED, alpha=0.12, lw=0)
+    _legend(axes)
+    return figure
+
+
+def plot_spread(
+    labels: Sequence[str],
+    rows: Sequence[np.ndarray],
+    limits: Sequence[float],
+    *,
+    title: str,
+    label: str,
+    x_label: str,
+    groups: Sequence[str] = (),
+) -> Figure:
+    """Draw median, middle 90 % and worst of several sets of values, side by side.
+
+    Parameters
+    ----------
+    rows
+        Values of each set, NaN left out.
+    limits
+        Largest limit of each set; NaN where there is none.
+    groups
+        Names of the nights: neighbours of one name share a background.
+    """
+    figure, axes = _axes(title, x_label, label, box=SLANTED)
+    x = np.arange(len(rows))
+    summary = np.array([_quantiles(row) for row in rows])
+    axes.fill_between(x, summary[:, 0], summary[:, 2], color=BAND, label="middle 90 %")
+    axes.plot(x, summary[:, 1], "o-", color=BLUE, ms=3, lw=1, label="median")
+    axes.plot(x, summary[:, 3], "x", color=FAILED, ms=4, label="largest")
+    axes.plot(x, limits, color=FAILED, ls="--", lw=1.2, label="limit")
+    _shade_groups(axes, groups)
+    step = max(1, -(-len(labels) // MAX_LABELS))
+    axes.set_xticks(x[::step], [labels[i] for i in range(0, len(labels), step)])
+    axes.tick_params(axis="x", rotation=30)
+    for text in axes.get_xticklabels():
+        text.set_ha("right")
+    _legend(axes)
+    return figure
+
+
+def plot_bars(
+    names: Sequence[str], numbers: Sequence[float], *, title: str, label: str
+) -> Figure:
+    """Draw a number for each detector."""
+    figure, axes = _axes(title, "detector", label, box=SLANTED)
+    x = np.arange(len(names))
+    axes.bar(x, numbers, color=BLUE, width=0.8)
+    step = max(1, -(-len(names) // 24))
+    axes.set_xticks(x[::step], list(names)[::step])
+    axes.tick_params(axis="x", rotation=60)
+    axes.set_xlim(-0.7, len(names) - 0.3)
+    return figure
+
+
+def plot_curve(
+    x: np.ndarray,
+    y: np.ndarray,
+    model: np.ndarray,
+    used: np.ndarray,
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    residual_label: str,
+) -> Figure:
+    """Draw measurements with their fit above, and the residual below.
+
+    Parameters
+    ----------
+    x, y, model, used
+        Shape (n,); ``used`` is True where a point took part in the fit.
+    """
+    figure = make_figure(6.4, 4.6)
+    axes, below = figure.add_axes(UPPER), figure.add_axes(LOWER)
+    order = np.argsort(x)
+    x, y, model, used = x[order], y[order], model[order], used[order].astype(bool)
+    axes.plot(x[used], y[used], "o", color=BLUE, ms=3.5, label="in the fit")
+    axes.plot(x[~used], y[~used], "x", color=GREY, ms=4, label="left out")
+    axes.plot(x, model, color=ORANGE, lw=1.2, label="fit")
+    axes.set_ylabel(y_label, color=INK, fontsize=9)
+    axes.set_xticklabels([])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        residual = 100 * (y - model) / model
+    below.axhline(0.0, color=ORANGE, lw=1)
+    below.plot(x[used], residual[used], "o", color=BLUE, ms=3)
+    below.set_ylabel(residual_label, color=INK, fontsize=8)
+    below.set_xlabel(x_label, color=INK, fontsize=9)
+    quiet_axes(axes, title)
+    quiet_axes(below, "")
+    _legend(axes)
+    return figure
+
+
+def plot_lines(
+    x: np.ndarray,
+    lines: Mapping[str, np.ndarray],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    limits: Sequence[float] = (),
+    logarithmic: bool = False,
+) -> Figure:
+    """Draw one or two quantities against a third."""
+    figure, axes = _axes(title, x_label, y_label)
+    for (name, y), colour, mark in zip(
+        lines.items(), (BLUE, ORANGE, "#009e73", GREY), "os^v", strict=False
+    ):
+        axes.plot(x, y, mark + "-", color=colour, ms=3.5, lw=0.8, label=name)
+    axes.axhline(0.0, color=GREY, lw=0.8)
+    for limit in limits:
+        axes.axhline(limit, color=FAILED, ls="--", lw=1.2)
+    if logarithmic:
+        axes.set_xscale("log")
+    _legend(axes)
+    return figure
+
+
+def plot_matrix(
+    matrix: np.ndarray, *, title: str, label: str, x_label: str, y_label: str
+) -> Figure:
+    """Draw a matrix by lags; the colours are centred on zero."""
+    figure = make_figure(4.8, 4.2)
+    axes = figure.add_axes((0.13, 0.13, 0.64, 0.76))
+    outside = np.abs(matrix.copy())
+    # The centre is far larger than all else: it would leave no colour for the rest.
+    outside.flat[np.nanargmax(outside)] = np.nan
+    finite = outside[np.isfinite(outside)]
+    reach = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+    drawn = axes.imshow(matrix, origin="lower", cmap="RdBu_r", vmin=-reach, vmax=reach)
+    axes.set_xlabel(x_label, color=INK, fontsize=9)
+    axes.set_ylabel(y_label, color=INK, fontsize=9)
+    quiet_axes(axes, title)
+    for locator in (axes.xaxis, axes.yaxis):
+        locator.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    add_colour_bar(figure, drawn, (0.8, 0.13, 0.03, 0.76), label)
+    return figure
+
+
+def plot_boxes(
+    boxes: np.ndarray, shape: tuple[int, int], *, title: str, borders: Sequence[float]
+) -> Figure:
+    """Draw where a detector's defects are.
+
+    Parameters
+    ----------
+    boxes
+        Shape (n, 4): x0, y0, width and height in pixels. Small ones are drawn larger
+        than they are, or they could not be seen.
+    borders
+        x of the borders between amplifiers.
+    """
+    figure = make_figure(5.2, 5.0)
+    axes = figure.add_axes((0.13, 0.11, 0.82, 0.8))
+    least = max(shape) / 300
+    width = np.maximum(boxes[:, 2], least) if len(boxes) else np.empty(0)
+    height = np.maximum(boxes[:, 3], least) if len(boxes) else np.empty(0)
+    axes.set_xlim(0, shape[1])
+    axes.set_ylim(0, shape[0])
+    for x in borders:
+        axes.axvline(x, color=GREY, lw=0.4)
+    axes.axhline(shape[0] / 2, color=GREY, lw=0.4)
+    if len(boxes):
+        corners = np.stack([boxes[:, 0], boxes[:, 1]], axis=1)
+        sides = np.stack([width, height], axis=1)
+        square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+        polygons = corners[:, None, :] + square[None] * sides[:, None, :]
+        axes.add_collection(PolyCollection(list(polygons), facecolors=FAILED, lw=0))
+    axes.set_aspect("equal")
+    axes.set_xlabel("x (pixel)", color=INK, fontsize=9)
+    axes.set_ylabel("y (pixel)", color=INK, fontsize=9)
+    quiet_axes(axes, title)
+    return figure
+
+
+def _axes(
+    title: str,
+    x_label: str,
+    y_label: str,
+    *,
+    box: tuple[float, float, float, float] = BOX,
+) -> tuple[Figure, Axes]:
+    figure = make_figure(*WIDE)
+    axes = figure.add_axes(box)
+    axes.set_xlabel(x_label, color=INK, fontsize=9)
+    axes.set_ylabel(textwrap.fill(y_label, LINE), color=INK, fontsize=8)
+    quiet_axes(axes, title)
+    return figure, axes
+
+
+def _quantiles(row: np.ndarray) -> tuple[float, float, float, float]:
+    finite = row[np.isfinite(row)]
+    if not finite.size:
+        return (np.nan,) * 4
+    low, middle, high = np.percentile(finite, (5, 50, 95))
+    return float(low), float(middle), float(high), float(finite.max())
+
+
+def _shade_groups(axes: Axes, groups: Sequence[str]) -> None:
+    """Give every second night another background, and write its name."""
+    begin = 0
+    number = 0
+    for i in range(1, len(groups) + 1):
+        if i < len(groups) and groups[i] == groups[begin]:
+            continue
+        if number % 2:
+            axes.axvspan(begin - 0.5, i - 0.5, color="#eef0f2", lw=0, zorder=0)
+        axes.text(
+            begin - 0.4,
+            0.98,
+            groups[begin],
+            transform=axes.get_xaxis_transform(),
+            va="top",
+            fontsize=7,
+            color=GREY,
+        )
+        begin, number = i, number + 1
+
+
+def _legend(axes: Axes) -> None:
+    legend = axes.legend(frameon=False, fontsize=7.5, loc="best")
+    for text in legend.get_texts():
+        text.set_color(INK)

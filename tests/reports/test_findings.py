@@ -1,0 +1,158 @@
+"""What the verdict page's rows say, alone and against the reports before."""
+
+import pytest
+
+from reports.domain.charts import Point, lay_out_trend, nice_ticks
+from reports.domain.clusters import ClusterKind, find_clusters
+from reports.services.findings import (
+    find_findings,
+    roll_up,
+    trend_over_exposures,
+    trend_over_reports,
+    worst_place,
+)
+from reports.services.history import earlier_reports, find_baseline
+from tests.support import board as make
+from tests.support.evidence import EXPOSURES, NOISY, make_result
+
+NAMES = {d: f"R22_S{d // 3}{d % 3}" for d in range(9)}
+
+
+@pytest.fixture
+def report(construction, seal):
+    return seal(construction, ("bias", EXPOSURES[:3]))
+
+
+def by_place(findings, test="NOISE"):
+    return {
+        one.cluster["sentence"].split(":")[0]: one
+        for one in findings
+        if one.cluster["test"] == test
+    }
+
+
+def test_what_decides_comes_first_and_the_worst_of_it(report):
+    findings = find_findings(report, limit=None)
+    margins = [
+        one.cluster["worst"]["margin"]
+        for one in findings
+        if not one.cluster["is_advisory"]
+    ]
+    numbers = [m for m in margins if m is not None]
+    assert margins[: len(margins) - len(numbers)] == [None] * (
+        len(margins) - len(numbers)
+    )
+    assert numbers == sorted(numbers, reverse=True)
+    advisory = [one.cluster["is_advisory"] for one in findings]
+    assert advisory == sorted(advisory)
+    assert len(find_findings(report, limit=2)) == 2
+
+
+def test_a_first_report_has_nothing_to_compare_with(report):
+    assert find_baseline(report) is None
+    assert {one.before.word for one in find_findings(report)} == {"new"}
+
+
+def test_a_row_knows_what_it_was_before(report, construction, seal):
+    # The second report looks at other exposures: NOISY failed before as well, the
+    # borderline amplifier is over its limit only on the first two.
+    second = seal(construction, ("bias", EXPOSURES[1:5]))
+    assert find_baseline(second) == report
+    rows = by_place(find_findings(second, limit=None))
+    noisy = rows["R22_S11 C05"]
+    assert noisy.before.word == "failed"
+    assert noisy.before.text == "40 % over in DM-100 report 1, 3 of 3"
+    assert noisy.query == "raft=R22&detector=4&amplifier=C05"
+
+
+def test_adopted_sets_of_the_camera_are_compared_with(report, scientist, seal):
+    other = make.make_set(
+        "DM-101", owner=scientist, instrument=report.ticket.instrument
+    )
+    second = seal(other, ("bias", EXPOSURES[1:5]))
+    assert earlier_reports(second) == []
+    report.ticket.stage = "reviewed"
+    report.ticket.save()
+    assert find_baseline(second) == report
+
+
+def test_results_add_up(report):
+    sums = roll_up(report)
+    (bias,) = sums["types"]
+    assert (bias.name, bias.state) == ("bias", "failed")
+    (raft,) = sums["rafts"]
+    assert raft.name == "R22"
+    assert raft.n_failed == sum(row.n_failed for row in sums["detectors"])
+    assert sums["detectors"][0].n_failed >= sums["detectors"][-1].n_failed
+    assert len(sums["detectors"]) == 9
+    assert raft.n_passed + raft.n_failed + raft.n_advisory == bias.n_passed + (
+        bias.n_failed + bias.n_advisory
+    )
+
+
+def test_trends_draw_the_limit_and_what_failed(report, construction, seal):
+    place = {"level": "AMP", "test": "NOISE", "detector": NOISY[0]}
+    place["amplifier"] = NOISY[1]
+    chart = trend_over_exposures(report, "bias", place)
+    assert [mark.has_failed for mark in chart.marks] == [True] * 3
+    # SVG's y points down: beyond the limit is above it.
+    limit_y = float(chart.limit.split(" ")[0].split(",")[1])
+    assert all(mark.y < limit_y for mark in chart.marks)
+    assert trend_over_reports(report, "bias", place) is None
+    second = seal(construction, ("bias", EXPOSURES[1:5]))
+    assert len(trend_over_reports(second, "bias", place).marks) == 2
+
+
+def test_figures_begin_with_the_worst_amplifier(report):
+    assert worst_place(report, "bias") in {(2, "C00"), NOISY}
+
+
+def test_a_chart_without_a_number_is_none():
+    points = [Point("1", None, 1.0, True)]
+    assert lay_out_trend(points, y_label="x", unit="", x_label="e") is None
+
+
+def test_what_has_no_number_is_marked_apart():
+    points = [Point("1", 2.0, 1.0, True), Point("2", None, 1.0, True)]
+    chart = lay_out_trend(points, y_label="NOISE", unit="e⁻", x_label="exposure")
+    assert len(chart.marks) == len(chart.unmeasured) == 1
+    assert chart.sentence == "NOISE: 2 to 2 e⁻; 2 of 2 failed."
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (9.1, 9.4, [9.1, 9.2, 9.3, 9.4]), (1, 1, [1])],
+)
+def test_ticks_are_round(low, high, expected):
+    assert nice_ticks(low, high) == pytest.approx(expected)
+
+
+def make_grid(failed, *, detectors=range(9), exposures=(1, 2, 3, 4)):
+    return [
+        make_result(
+            detector=d,
+            amplifier=f"C{a:02d}",
+            exposure=e,
+            value=2.0 if failed(d, e) else 0.5,
+            passed=not failed(d, e),
+        )
+        for d in detectors
+        for a in range(4)
+        for e in exposures
+    ]
+
+
+def test_a_test_that_fails_everywhere_is_one_cluster():
+    (cluster,) = find_clusters(make_grid(lambda d, e: True), detector_names=NAMES)
+    assert cluster.kind is ClusterKind.CAMERA
+    assert cluster.sentence == "Everywhere: 9 detectors, 4 of 4 exposures"
+    assert (cluster.exposure, cluster.detector) == (0, -1)
+
+
+def test_a_raft_is_a_cause():
+    names = {d: f"R{d // 3:02d}_S{d % 3:02d}" for d in range(9)}
+    results = make_grid(lambda d, e: d // 3 == 1)
+    (cluster,) = find_clusters(results, detector_names=names)
+    assert (cluster.kind, cluster.raft) == (ClusterKind.RAFT, "R01")
+    assert cluster.sentence == "Raft R01: 3 detectors, 4 of 4 exposures"
+    assert cluster.n_failed == 3 * 4 * 4
