@@ -24,13 +24,9 @@ from calibrations.domain.cameras import camera
 from reports.models import VerificationReport
 from reports.plots.figures import save_png
 from reports.services.curves import has_curves
-from reports.services.figure_data import (
-    CURVE_FIGURES,
-    TEST_FIGURES,
-    Data,
-    FigureKind,
-    Place,
-)
+from reports.services.figure_curves import CURVE_FIGURES
+from reports.services.figure_kinds import Data, FigureKind, Place
+from reports.services.figure_tests import TEST_FIGURES
 from reports.services.findings import worst_place
 from reports.services.history import earlier_reports
 from reports.services.values import read_index

@@ -66,7 +66,7 @@ def test_rows_open_by_keyboard(address, browser_page, log_in):
     page.goto(f"{address}{REPORT}/")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".worst details[open] .opened figure.chart svg")
+    page.wait_for_selector(".worst details[open] .opened .about")
     assert page.locator(".worst details[open]").count() == 1
     page.keyboard.press("Enter")
     assert page.locator(".worst details[open]").count() == 0
