@@ -1,5 +1,7 @@
 """Verification reports and their parts, addressed by the SHA-256 of their files."""
 
+from reports.models.consequences import ReportConsequence
+from reports.models.images import WHOLE_PLANE, ImageRank, ReportImage
 from reports.models.reports import (
     ReportPart,
     ReportStatus,
@@ -8,6 +10,10 @@ from reports.models.reports import (
 )
 
 __all__ = [
+    "WHOLE_PLANE",
+    "ImageRank",
+    "ReportConsequence",
+    "ReportImage",
     "ReportPart",
     "ReportStatus",
     "VerificationReport",

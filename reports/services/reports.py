@@ -32,6 +32,7 @@ from reports.services.evidence import (
 )
 from reports.services.gathering import StageEvidence, gather_stages
 from reports.services.parts import keep_parts
+from reports.services.pixels import keep_images
 from reports.services.record import ReportRecord, build_record
 from reports.services.summaries import Subject
 from reports.services.writing import count_pictures, write_files
@@ -106,6 +107,7 @@ def build_report(recorder: JobRecorder) -> None:
     recorder.add_commands([_command(report, gateway.settings.root)])
     recorder.say("Reading the results and finding the images.")
     stages = gather_stages(gateway, plans)
+    keep_images(report, stages)
     facts = build_record(ticket, plans, gateway)
     with new_folder(str(report.pk)) as folder:
         summary = write_report(ticket, stages, facts, folder, recorder=recorder)

@@ -16,6 +16,8 @@ from taxicab.core.services.jobs import requeue_job
 from taxicab.errors import ForbiddenError, InputError
 from tests.support import construction as make
 from tests.support import people
+from tests.support.consequences import check_consequence
+from tests.support.pixels import check_pixels
 from tests.support.rest import client_of
 
 
@@ -97,6 +99,8 @@ def test_a_set_is_reported(
     assert valid["run"] == bias.collection
     assert valid["detectors"] == [0, 1]
 
+    check_pixels(report)
+    check_consequence(report, bias)
 
     # Asked for again, it is another version with the same evidence.
     again = request_report(
