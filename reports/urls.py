@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from reports.views import figures, plane, reports, verdict
+from reports.views import consequence, figures, pixels, plane, reports, tiles, verdict
 
 urlpatterns = [
     path("", reports.reports, name="reports"),
@@ -52,6 +52,42 @@ urlpatterns = [
         "<str:key>/<int:version>/detectors/<str:name>/<str:amplifier>/",
         plane.amplifier,
         name="report-amplifier",
+    ),
+    path(
+        "<str:key>/<int:version>/consequence/",
+        consequence.consequence,
+        name="report-consequence",
+    ),
+    path(
+        "<str:key>/<int:version>/consequence/live/",
+        consequence.live,
+        name="report-consequence-live",
+    ),
+    path(
+        "<str:key>/<int:version>/consequence/read/",
+        consequence.read,
+        name="report-consequence-read",
+    ),
+    path("<str:key>/<int:version>/pixels/", pixels.pixels, name="report-pixels"),
+    path(
+        "<str:key>/<int:version>/pixels/live/",
+        tiles.live,
+        name="report-pixels-live",
+    ),
+    path(
+        "<str:key>/<int:version>/pixels/make/",
+        tiles.make_tiles,
+        name="report-make-tiles",
+    ),
+    path(
+        "<str:key>/<int:version>/pixels/<str:sha256>/preview.png",
+        tiles.preview,
+        name="report-preview",
+    ),
+    path(
+        "<str:key>/<int:version>/pixels/<str:sha256>/<int:level>/<int:row>/<int:column>",
+        tiles.tile,
+        name="report-tile",
     ),
     path(
         "<str:key>/<int:version>/archive.zip",

@@ -12,6 +12,7 @@ import numpy as np
 from astropy.visualization import ZScaleInterval
 
 __all__ = [
+    "GZIP",
     "TILE",
     "Level",
     "build_levels",

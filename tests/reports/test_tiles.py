@@ -40,6 +40,12 @@ def folder_of(settings, sha256):
     return settings.EVIDENCE_ROOT / "tiles" / sha256[:2] / sha256
 
 
+def read_all(sha256):
+    for row in range(2):
+        for column in range(3):
+            read_tile(sha256, 0, row, column)
+
+
 def test_tiles_hold_the_pixels_of_the_file(image, kept):
     assert kept == hashlib.sha256(image.read_bytes()).hexdigest()
     index = read_index(kept)
@@ -97,7 +103,10 @@ def test_damaged_tiles_are_found_and_made_again(image, kept, settings, name):
     pixels[len(pixels) // 3] ^= 1
     (folder / "tiles.bin").write_bytes(pixels)
     assert "damaged" in check_tiles(kept)
+    with pytest.raises(TilesMissingError, match="damaged"):
+        read_all(kept)
     assert make_tiles(image, kept)
+    read_all(kept)
     (folder / "tiles.bin").write_bytes(whole["tiles.bin"][:-1])
     with pytest.raises(TilesMissingError, match="damaged"):
         read_index(kept)

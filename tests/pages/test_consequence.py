@@ -1,0 +1,124 @@
+"""The page of consequences: timelines, look-ups and who may ask."""
+
+import itertools
+
+import pytest
+
+from reports.models import ReportConsequence
+from taxicab.core.models import Job
+from tests.support import board as make
+from tests.support import pages
+
+ADDRESS = "/reports/DM-100/1/consequence/"
+A, B, C = "2026-09-01T12:00:00", "2026-10-01T12:00:00", "2026-11-08T18:00:00"
+OLD, NEW = "LSSTComCam/calib/DM-99/t/bias.1a", "LSSTComCam/calib/DM-100/t/bias.1a"
+
+
+def row(collection, begin, end=None, *, type="bias", filter="", detectors=(0, 1)):
+    return {
+        "type": type,
+        "filter": filter,
+        "begin": begin,
+        "end": end,
+        "collection": collection,
+        "run": "run",
+        "detectors": list(detectors),
+    }
+
+
+@pytest.fixture
+def report(construction):
+    return make.make_report(construction)
+
+
+@pytest.fixture
+def known(report):
+    """A bias that is replaced from C on, and a camera that nobody replaces."""
+    camera = row("LSSTComCam/calib/curated", None, type="camera", detectors=(-1,))
+    old = row(OLD, A)
+    return ReportConsequence.objects.create(
+        report=report,
+        chain="LSSTComCam/calib",
+        now=[old, camera],
+        then=[row(NEW, C), old, camera],
+        nights=[{"day_obs": 20261109, "filter": "r_03", "n": 12, "types": ["bias"]}],
+    )
+
+
+def test_before_it_was_read_the_page_offers_to(report, observer, stranger):
+    browser = pages.visitor(observer)
+    assert "Read it now" in pages.text_of(browser.get(ADDRESS))
+    answer = browser.post(f"{ADDRESS}read/")
+    assert answer.headers["Location"] == ADDRESS
+    browser.post(f"{ADDRESS}read/")
+    job = Job.objects.get()
+    assert (job.kind, job.parameters["report"]) == ("consequence", report.pk)
+    assert "the repository is being read" in pages.text_of(browser.get(ADDRESS))
+    assert browser.get(f"{ADDRESS}live/").status_code == 200
+    Job.objects.update(status="succeeded")
+    assert browser.get(f"{ADDRESS}live/").status_code == 286
+    assert pages.visitor(stranger).get(ADDRESS).status_code == 404
+    assert pages.visitor(stranger).post(f"{ADDRESS}read/").status_code == 404
+
+
+def test_timelines_show_what_is_replaced_shadowed_and_missing(known, observer):
+    answer = pages.visitor(observer).get(ADDRESS)
+    page = pages.text_of(answer)
+    bias, camera = answer.context["lanes"]
+    assert (bias["type"], bias["is_changed"]) == ("bias", True)
+    assert (camera["type"], camera["is_changed"]) == ("camera", False)
+    assert [bar.look for bar in bias["then"]] == ["gap", "same", "replaced"]
+    assert [bar.look for bar in bias["now"]] == ["gap", "same", "same"]
+    # In the order of search; the older is shadowed where the new one begins.
+    assert [name for name, _ in bias["collections"]] == [NEW, OLD]
+    new, old = (dict(bias["collections"])[name] for name in (NEW, OLD))
+    assert [bar.look for bar in new] == ["shadowed", "replaced"]
+    assert [bar.look for bar in old] == ["shadowed", "same"]
+    # The pieces fill the bar from end to end.
+    for bars in (bias["now"], bias["then"]):
+        assert bars[0].x == 0
+        assert bars[-1].x + bars[-1].width == pytest.approx(1000)
+        for one, other in itertools.pairwise(bars):
+            assert one.x + one.width == pytest.approx(other.x)
+    assert "12 exposures in the repository would be processed" in page
+    for word in ("20261109", "r_03", "Shadowed", "a gap is filled"):
+        assert word in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "now", "then"),
+    [
+        ("2026-08-01", None, None),
+        (A, OLD, OLD),
+        ("2026-11-08T17:59:59", OLD, OLD),
+        (C, OLD, NEW),
+        ("2026111000005", OLD, NEW),  # an exposure of a later night
+        ("2026100900005", OLD, OLD),
+    ],
+)
+def test_dates_and_exposures_are_looked_up(known, observer, asked, now, then):
+    answer = pages.visitor(observer).get(f"{ADDRESS}?at={asked}&detector=1")
+    found = {one.type: one for one in answer.context["found"]}
+    bias = found["bias"]
+    assert (bias.now and bias.now.collection) == now
+    assert (bias.then and bias.then.collection) == then
+    assert bias.is_changed is (now != then)
+    assert found["camera"].now.collection == "LSSTComCam/calib/curated"
+
+
+def test_what_cannot_be_looked_up_is_said(known, observer):
+    browser = pages.visitor(observer)
+    page = pages.text_of(browser.get(f"{ADDRESS}?at=2026110800012"))
+    assert f"at {C} TAI: give the exposure" in page
+    page = pages.text_of(browser.get(f"{ADDRESS}?at=yesterday"))
+    assert "is not a date" in page
+    # A detector that the bias has not.
+    answer = browser.get(f"{ADDRESS}?at={C}&detector=7")
+    assert answer.context["found"][0].now is None
+
+
+def test_an_empty_repository_says_what_to_do(report, observer):
+    ReportConsequence.objects.create(report=report, chain="LSSTComCam/calib")
+    page = pages.text_of(pages.visitor(observer).get(f"{ADDRESS}?at={A}"))
+    assert "certify something" in page
+    assert "No exposure in the repository would be processed otherwise." in page
