@@ -13,7 +13,7 @@ from astropy.time import Time, TimeDelta
 
 from calibrations.butler.raw_conventions import ObservationName
 
-__all__ = ["check_dates", "check_name", "check_sizes"]
+__all__ = ["check_dates", "check_name", "check_presence", "check_sizes"]
 
 MOVED_TO_CHILE = "2024-05"
 """Until then LSSTCam's days followed the clocks of California."""
@@ -67,6 +67,26 @@ def check_dates(
         yield (
             f"DARKTIME or EXPTIME is {open_s:g} s; from DATE-BEG to DATE-END it is "
             f"{length_s:.3f} s."
+        )
+
+
+def check_presence(cards: Mapping[str, Any]) -> Iterator[str]:
+    """Say what exposures are selected and corrected by, and the header lacks.
+
+    Where a dark time is missing the exposure time stands for it, as in older headers.
+    """
+    for keyword in ("IMGTYPE", "FILTER"):
+        if not str(cards.get(keyword) or "").strip():
+            yield f"{keyword} is missing; unknown is taken for it."
+    exposure_s, dark_s = cards.get("EXPTIME"), cards.get("DARKTIME")
+    if exposure_s is None:
+        yield "EXPTIME is missing; 0 s is taken for it."
+    elif float(exposure_s) < 0:
+        yield f"EXPTIME is {exposure_s} s; 0 s is taken for it."
+    elif dark_s is not None and float(dark_s) < float(exposure_s) - CLOCKS_AGREE_S:
+        yield (
+            f"DARKTIME is {dark_s} s and EXPTIME {exposure_s} s; the longer one counts "
+            f"as dark time."
         )
 
 

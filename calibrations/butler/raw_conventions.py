@@ -263,7 +263,6 @@ def _clean_filters(done: Completed) -> None:
             cards[keyword] = FILTER_ALIASES[value]
     if not done.has("FILTER") and done.has("FILTER2"):
         done.problems.append(
-            f"FILTER is missing and FILTER2 is {cards['FILTER2']}: the filter is "
-            f"taken as unknown."
+            f"FILTER2 is {cards['FILTER2']}, which does not tell the filter alone."
         )
         cards["FILTER2"] = None

@@ -6,15 +6,22 @@ identifies the exposure must be there. What was missing, or contradicts itself, 
 in the exposure's `problems`. Nothing of the middleware is used here.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from os import PathLike
 from typing import Any
 
 from astropy.io import fits
 from astropy.time import ScaleValueError, Time, TimeDelta
 
-from calibrations.butler.raw_checks import check_dates, check_name, check_sizes
+from calibrations.butler.raw_checks import (
+    check_dates,
+    check_name,
+    check_presence,
+    check_sizes,
+)
 from calibrations.butler.raw_conventions import (
     CONTROLLERS,
     PREFIXES,
@@ -140,6 +147,7 @@ def exposure_from_header(header: Mapping[str, Any], *, source: str) -> RawExposu
     index = int(card.number("CURINDEX") or 1)
     problems = (
         *done.problems,
+        *check_presence(done.cards),
         *check_dates(
             done.cards, day_obs=day_obs, begin=begin, end=end, open_s=dark_time_s
         ),
@@ -224,11 +232,14 @@ class _Cards:
         if value is None:
             return None
         try:
-            return float(value)
+            number = float(value)
         except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
             raise RawFileError(
                 f"{self.source}: {keyword} is {value!r}; a number was expected."
-            ) from None
+            )
+        return number
 
     def time(self, keyword: str) -> Time:
         """Give a time in TAI."""
@@ -247,7 +258,12 @@ class _Cards:
         if self.header.get("DAYOBS") is None:
             return int((begin - DAY_OFFSET).strftime("%Y%m%d"))
         day = self.integer("DAYOBS")
-        if not 2000_01_01 <= day <= 2999_12_31:
+        try:
+            datetime.strptime(str(day), "%Y%m%d")
+            is_date = 2000_01_01 <= day <= 2999_12_31
+        except ValueError:
+            is_date = False
+        if not is_date:
             raise RawFileError(
                 f"{self.source}: DAYOBS is {day}; a date such as 20261109 was expected."
             )

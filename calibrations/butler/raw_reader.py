@@ -9,6 +9,7 @@ import re
 import warnings
 from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,6 +103,7 @@ def read_raw_frame(path: str | PathLike[str]) -> RawFrame:
     shape = detector_shape(path, size, amplifiers)
     shape, amplifiers = place_half_chip(shape, amplifiers)
     amplifiers = turn_to_camera(shape, amplifiers)
+    refuse_overlaps(path, amplifiers)
     return RawFrame(header, {amp.name: amp for amp in amplifiers}, shape)
 
 
@@ -251,3 +253,14 @@ def refuse_repeated(path: str | PathLike[str], segments: list[fits.ImageHDU]) ->
     names = Counter(hdu.name.upper() for hdu in segments)
     if twice := [name for name, n in names.items() if n > 1]:
         raise RawFileError(f"{path} has {', '.join(twice)} more than once.")
+
+
+def refuse_overlaps(path: str | PathLike[str], amplifiers: list[RawAmplifier]) -> None:
+    """Refuse amplifiers of which one lies on another: neither's place is right."""
+    for one, other in combinations(amplifiers, 2):
+        a, b = one.detector_box, other.detector_box
+        if max(a.x0, b.x0) < min(a.x1, b.x1) and max(a.y0, b.y0) < min(a.y1, b.y1):
+            raise RawFileError(
+                f"{path}: the DETSEC of {one.name} and {other.name} overlap, from x "
+                f"{a.x0 + 1} and {b.x0 + 1}, y {a.y0 + 1} and {b.y0 + 1}."
+            )

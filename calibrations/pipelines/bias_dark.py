@@ -25,6 +25,7 @@ from calibrations.pipelines.configs import CombineConfig
 from calibrations.pipelines.processing import (
     Calibrations,
     by_exposure,
+    dark_time_s,
     process_raw,
     read_calibrations,
 )
@@ -246,10 +247,10 @@ class DarkCombineTask(CombineTask):
         scales: Mapping[int, float] | None,
     ) -> float:
         """Divide by the dark time."""
-        time = frame.header.get("DARKTIME")
-        if not time or time <= 0:
+        time = dark_time_s(frame.header)
+        if not time > 0:
             raise ImageError(
                 f"Exposure {exposure} has a dark time of {time} s, and a dark is per "
                 "second."
             )
-        return float(time)
+        return time

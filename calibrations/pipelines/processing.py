@@ -28,6 +28,7 @@ __all__ = [
     "Calibrations",
     "amplifier_constants",
     "by_exposure",
+    "dark_time_s",
     "process_raw",
     "read_calibrations",
 ]
@@ -170,8 +171,10 @@ def process_raw(
 
 
 def dark_time_s(header: Mapping[str, Any]) -> float:
-    """Time over which dark current gathered; the exposure time where none is told."""
-    for keyword in ("DARKTIME", "EXPTIME"):
-        if header.get(keyword) is not None:
-            return float(header[keyword])
-    return 0.0
+    """Time over which dark current gathered, as exposure records have it.
+
+    It is no shorter than the exposure, whatever the header says: some have a DARKTIME
+    of 0, or none.
+    """
+    times = (header.get(keyword) for keyword in ("DARKTIME", "EXPTIME"))
+    return max((float(time) for time in times if time is not None), default=0.0)

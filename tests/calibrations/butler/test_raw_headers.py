@@ -136,9 +136,12 @@ def test_exposure_ids_follow_day_sequence_and_controller(
         ({"INSTRUME": " "}, "the header has no INSTRUME"),
         ({"DAYOBS": "8 November"}, "DAYOBS is '8 November'"),
         ({"DAYOBS": "20"}, "DAYOBS is 20"),
+        ({"DAYOBS": "20241399"}, "DAYOBS is 20241399; a date"),
         ({"DATE-BEG": "yesterday"}, "DATE-BEG is 'yesterday'"),
         ({"DATE-BEG": None, "DATE-OBS": None}, "the header has no DATE-OBS"),
         ({"EXPTIME": "long"}, "EXPTIME is 'long'"),
+        ({"EXPTIME": "nan"}, "EXPTIME is 'nan'; a number was expected"),
+        ({"DARKTIME": float("inf")}, "DARKTIME is inf; a number was expected"),
         ({"TIMESYS": "MARS"}, "TIMESYS MARS"),
     ],
 )
@@ -192,6 +195,11 @@ def test_a_header_that_agrees_with_itself_has_no_problems():
         ({"FILTER": None, "FILTER2": "ND_OD0.5"}, "FILTER2 is ND_OD0.5"),
         ({"CONTRLLR": None, "OBSID": "CC_X_20241108_000266"}, "O is taken"),
         ({"INSTRUME": "LSST_CAMERA"}, "INSTRUME says LSST_CAMERA"),
+        ({"IMGTYPE": None}, "IMGTYPE is missing; unknown is taken"),
+        ({"FILTER": " "}, "FILTER is missing; unknown is taken"),
+        ({"EXPTIME": None}, "EXPTIME is missing; 0 s is taken"),
+        ({"EXPTIME": -1.0}, "EXPTIME is -1.0 s; 0 s is taken"),
+        ({"DARKTIME": 0.0}, "DARKTIME is 0.0 s and EXPTIME 30.0 s; the longer one"),
     ],
 )
 def test_what_contradicts_itself_is_said_and_the_header_is_read(cards, message):

@@ -169,3 +169,16 @@ def test_a_gzipped_file_is_read_whatever_its_name_and_refused_when_cut(tmp_path)
     path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 2])
     with pytest.raises(RawFileError, match=r"raw\.fits"):
         read_raw_frame(path)
+
+
+def test_amplifiers_that_lie_on_one_another_are_refused(tmp_path):
+    # Their areas add up to the detector's, so that none seems to be missing.
+    both = write(
+        tmp_path / "raw.fits",
+        segment("Segment10", 1, "[3:1,1:2]"),
+        segment("Segment11", 2, "[3:1,1:2]"),
+        segment("Segment01", 3, "[6:4,4:3]"),
+        segment("Segment00", 4, "[3:1,4:3]"),
+    )
+    with pytest.raises(RawFileError, match="C10 and C11 overlap, from x 1 and 1"):
+        read_raw_frame(both)

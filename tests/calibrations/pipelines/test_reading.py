@@ -7,6 +7,7 @@ from lsst.pipe.base import QuantumContext
 from lsst.pipe.base.connections import DeferredDatasetRef
 
 from calibrations.butler.repositories import make_repository
+from calibrations.pipelines.processing import dark_time_s
 from calibrations.pipelines.reading import read_dataset
 
 
@@ -46,3 +47,18 @@ def test_other_datasets_are_read_as_they_are(butler):
     quantum = Quantum(taskName="task", inputs={dataset_type: [ref]})
 
     assert read_dataset(QuantumContext(butler, quantum), ref) == {"SUCCESS": True}
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"DARKTIME": 30.4, "EXPTIME": 30.0}, 30.4),
+        # As LATISS wrote it for some nights, and cameras before 2019.
+        ({"DARKTIME": 0.0, "EXPTIME": 5.0}, 5.0),
+        ({"DARKTIME": None, "EXPTIME": 5.0}, 5.0),
+        ({"EXPTIME": 5.0}, 5.0),
+        ({}, 0.0),
+    ],
+)
+def test_dark_current_gathers_as_long_as_the_exposure_lasts(header, expected):
+    assert dark_time_s(header) == expected
