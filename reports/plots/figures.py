@@ -38,12 +38,12 @@ def make_figure(width_in: float, height_in: float) -> Figure:
     return figure
 
 
-def quiet_axes(axes: Axes, title: str) -> None:
+def quiet_axes(axes: Axes, title: str, *, y: float = 1.01) -> None:
     """Draw frame and labels in a grey that leaves the eye to the data.
 
     Few ticks, and a title whose height is given: both halve the time of a drawing.
     """
-    axes.set_title(title, color=INK, fontsize=10, loc="left", fontweight="bold", y=1.01)
+    axes.set_title(title, color=INK, fontsize=10, loc="left", fontweight="bold", y=y)
     axes.locator_params(nbins=TICKS)
     axes.tick_params(colors=GREY, labelcolor=INK, labelsize=8, length=3)
     for spine in axes.spines.values():

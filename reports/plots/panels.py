@@ -6,6 +6,7 @@ the page, not in it.
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ ORANGE = "#e69f00"
 BAND = "#cfe3f0"
 WIDE = (6.4, 3.6)
 BOX = (0.12, 0.16, 0.84, 0.74)
-SLANTED = (0.16, 0.3, 0.8, 0.6)  # room for names below
+SLANTED = (0.16, 0.3, 0.8, 0.54)  # room for names below and a row above
 UPPER, LOWER = (0.12, 0.4, 0.84, 0.5), (0.12, 0.14, 0.84, 0.21)
 N_BINS = 60
 MAX_LABELS = 8
@@ -110,16 +111,17 @@ def plot_spread(
     axes.plot(x, limits, color=FAILED, ls="--", lw=1.2, label="limit")
     _shade_groups(axes, groups)
     step = max(1, -(-len(labels) // MAX_LABELS))
+    quiet_axes(axes, title, y=1.12)
     axes.set_xticks(x[::step], [labels[i] for i in range(0, len(labels), step)])
     axes.tick_params(axis="x", rotation=30)
     for text in axes.get_xticklabels():
-        text.set_ha("right")
-    _legend(axes)
+        text.set_horizontalalignment("right")
+    _legend(axes, above=True)
     return figure
 
 
 def plot_bars(
-    names: Sequence[str], numbers: Sequence[float], *, title: str, label: str
+    names: Sequence[str], numbers: np.ndarray, *, title: str, label: str
 ) -> Figure:
     """Draw a number for each detector."""
     figure, axes = _axes(title, "detector", label, box=SLANTED)
@@ -165,6 +167,7 @@ def plot_curve(
     below.plot(x[used], residual[used], "o", color=BLUE, ms=3)
     below.set_ylabel(residual_label, color=INK, fontsize=8)
     below.set_xlabel(x_label, color=INK, fontsize=9)
+    below.set_xlim(axes.get_xlim())
     quiet_axes(axes, title)
     quiet_axes(below, "")
     _legend(axes)
@@ -265,6 +268,7 @@ def _axes(
     axes.set_xlabel(x_label, color=INK, fontsize=9)
     axes.set_ylabel(textwrap.fill(y_label, LINE), color=INK, fontsize=8)
     quiet_axes(axes, title)
+    axes.yaxis.get_offset_text().set_x(-0.12)  # else it is written over the title
     return figure, axes
 
 
@@ -287,17 +291,23 @@ def _shade_groups(axes: Axes, groups: Sequence[str]) -> None:
             axes.axvspan(begin - 0.5, i - 0.5, color="#eef0f2", lw=0, zorder=0)
         axes.text(
             begin - 0.4,
-            0.98,
+            0.02,
             groups[begin],
             transform=axes.get_xaxis_transform(),
-            va="top",
+            va="bottom",
             fontsize=7,
             color=GREY,
         )
         begin, number = i, number + 1
 
 
-def _legend(axes: Axes) -> None:
-    legend = axes.legend(frameon=False, fontsize=7.5, loc="best")
+def _legend(axes: Axes, *, above: bool = False) -> None:
+    """Name the marks: where they leave room, or in a row below the title."""
+    place: dict[str, Any] = {"loc": "best"}
+    if above:
+        place = {"loc": "lower left", "bbox_to_anchor": (0.0, 0.98), "ncols": 4}
+    legend = axes.legend(
+        frameon=False, fontsize=7.5, handlelength=1.2, columnspacing=1.0, **place
+    )
     for text in legend.get_texts():
         text.set_color(INK)
