@@ -10,9 +10,21 @@ loses nothing and can be made again at any time. Advisory tests are listed apart
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["calibration_stats", "child_stats", "exposure_stats", "run_stats"]
+__all__ = [
+    "NO_DETECTOR",
+    "NO_EXPOSURE",
+    "calibration_stats",
+    "child_stats",
+    "exposure_stats",
+    "run_stats",
+]
 
 NO_DETECTOR = -1
+"""In rows of what is judged of an exposure as a whole."""
+
+NO_EXPOSURE = 0
+"""In rows of what is judged without exposures."""
+
 Row = Mapping[str, Any]
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 import yaml
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from lsst.daf.butler import Butler
 
 from calibrations.domain.criteria import CRITERIA_VERSION, criteria_for
@@ -68,8 +68,9 @@ def test_upstreams_yaml_can_be_made_of_the_rows_again(lifecycle, kind):
     """The command writes what merging wrote, failures and all."""
     out = StringIO()
     more = ("--exposure", str(second_night(kind))) if kind == "flat" else ()
-    run = (str(lifecycle.repository), f"verify/{kind}", kind.capitalize())
-    call_command("export_verification", *run, *more, stdout=out)
+    run = (str(lifecycle.repository), f"verify/{kind}", kind)
+    camera = ("--instrument", "LSSTComCam")
+    call_command("export_verification", *run, *camera, *more, stdout=out)
     tree = yaml.safe_load(out.getvalue())
     if kind == "flat":
         merged = lifecycle.verified("ExpStats", kind, exposure=second_night(kind))
@@ -79,6 +80,25 @@ def test_upstreams_yaml_can_be_made_of_the_rows_again(lifecycle, kind):
         merged = lifecycle.verified("Stats", kind)
     assert tree == merged
     assert len(tree) > 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ((), "verify is no camera; --instrument names one: LSSTComCam"),
+        (("--instrument", "LATISS"), "no detector 4, 7, which the tests name"),
+        (
+            ("--instrument", "LSSTComCam", "--exposure", "7"),
+            "There is no test of exposure 7; there are 20261",
+        ),
+    ],
+)
+def test_what_cannot_be_exported_is_said(lifecycle, more, sentence):
+    run = (str(lifecycle.repository), "verify/bias", "Bias")
+    with pytest.raises(CommandError, match=sentence) as refusal:
+        call_command("export_verification", *run, *more, stdout=StringIO())
+    assert refusal.value.returncode == 2
 
 
 def test_exposure_statistics_name_detectors(lifecycle):
