@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
-from lsst.pipe.base.mp_graph_executor import MPGraphExecutorError
 from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
 
 import calibrations.pipelines
+from calibrations.butler.operations.quanta import Progress, execute
+from calibrations.domain.cameras import camera
 from calibrations.imaging.defects import DefectBoxes
+from calibrations.imaging.frames import CcdImage
 
 PIPELINES = Path(calibrations.pipelines.__file__).parent
 INSTRUMENT = "LSSTComCam"
@@ -52,21 +53,29 @@ def build_graph(repository, name, *, run, where, inputs=(RAWS, DEFAULT), config=
 
 def run_pipeline(repository, name, *, run, where, inputs=(RAWS, DEFAULT), config=()):
     """Run a pipeline to its end; returns the graph."""
-    executor, graph = build_graph(
+    graph, failures = _execute(
         repository, name, run=run, where=where, inputs=inputs, config=config
     )
-    executor.pre_execute_qgraph(graph, register_dataset_types=True)
-    executor.run_pipeline(graph)
+    assert not failures, "\n".join(one.traceback or one.error for one in failures)
     return graph
 
 
 def failure_of(repository, name, **options):
     """Run a pipeline that must fail; returns what the task said."""
-    executor, graph = build_graph(repository, name, **options)
+    _, failures = _execute(repository, name, **options)
+    assert failures, f"{name} did not fail"
+    return failures[0].error
+
+
+def _execute(repository, name, *, run, **options):
+    """Execute a graph as the portal does, in this process; returns failures too."""
+    executor, graph = build_graph(repository, name, run=run, **options)
     executor.pre_execute_qgraph(graph, register_dataset_types=True)
-    with pytest.raises(MPGraphExecutorError) as failure:
-        executor.run_pipeline(graph, fail_fast=True)
-    return str(failure.value.__cause__)
+    progress = Progress(graph, lambda event, **more: None, len(graph))
+    quanta = list(graph.quantum_only_xgraph)
+    with Butler.from_config(str(repository), writeable=True, run=run) as butler:
+        execute(butler, graph, str(repository), quanta, progress, None)
+    return graph, list(progress.failures.values())
 
 
 def certify(repository, run, dataset_type, collection):
@@ -76,6 +85,25 @@ def certify(repository, run, dataset_type, collection):
         refs = butler.query_datasets(dataset_type, collections=run)
         butler.registry.certify(collection, refs, Timespan(None, None))
         butler.collections.prepend_chain(DEFAULT, collection)
+
+
+def put_bias(repository, detector, truth, *, run="gen/bias"):
+    """Write the bias that a detector truly has, in electrons of the camera's gains."""
+    chip, image = camera(INSTRUMENT).detector(detector), truth.bias_adu.astype("f4")
+    for name, box in chip.amplifier_boxes(image.shape).items():
+        pixels = np.s_[box.y0 : box.y1, box.x0 : box.x1]
+        image[pixels] *= np.float32(chip.amplifiers[name].gain)
+    with Butler.from_config(str(repository), writeable=True, run=run) as butler:
+        butler.registry.registerDatasetType(
+            DatasetType(
+                "bias",
+                ("instrument", "detector"),
+                "CcdImage",
+                universe=butler.dimensions,
+                isCalibration=True,
+            )
+        )
+        butler.put(CcdImage(image), "bias", instrument=INSTRUMENT, detector=detector)
 
 
 def put_defects(repository, detectors, boxes=(), *, run="gen/defects"):

@@ -11,7 +11,14 @@ from calibrations.imaging.linearity import LinearityType, Linearizer
 from calibrations.simulation.effects import Effects
 from calibrations.simulation.plan import AmplifierSize, Night
 from tests.support.observatory import FIRST_NIGHT, build_small_observatory, small_plan
-from tests.support.pipelines import DEFAULT, RAWS, certify, run_pipeline, select
+from tests.support.pipelines import (
+    DEFAULT,
+    RAWS,
+    certify,
+    put_bias,
+    run_pipeline,
+    select,
+)
 
 DETECTOR = 4
 FLATS = select("flat")
@@ -33,7 +40,9 @@ EFFECTS = Effects(
 )
 
 
-# The bias is not subtracted here: it is a level.
+# Flats are bright: the bias is a level. For ghosts of ten electrons its rise at the
+# first rows is much, and it is subtracted.
+APPLIED = {"linearizer": [], "cti": [], "crosstalk": ["bias"]}
 MORE = {"linearizer": (("doSplineFitOffset", True), ("splineKnots", 4))}
 
 
@@ -81,7 +90,9 @@ def segments(tmp_path_factory):
     )
     observatory = build_small_observatory(tmp_path_factory.mktemp("segments"), plan)
     repository = observatory.repository
-    # No other calibration is there: what the pipelines apply is taken out.
+    put_bias(repository, DETECTOR, observatory.truth(DETECTOR))
+    certify(repository, "gen/bias", "bias", f"{DEFAULT}/bias")
+    # Nothing else is there: what the pipelines apply beside it is taken out.
     for kind, name in TYPES.items():
         where = SCIENCE if kind == "crosstalk" else FLATS
         run_pipeline(
@@ -89,7 +100,7 @@ def segments(tmp_path_factory):
             f"cp{name}",
             run=f"gen/{kind}",
             where=where,
-            config=options(SOLVE[kind], kind, []),
+            config=options(SOLVE[kind], kind, APPLIED[kind]),
         )
         certify(repository, f"gen/{kind}", kind, f"{DEFAULT}/{kind}")
     for kind, name in TYPES.items():
@@ -99,8 +110,15 @@ def segments(tmp_path_factory):
             run=f"verify/{kind}",
             where=SCIENCE if kind == "crosstalk" else FLATS,
             inputs=(f"gen/{kind}", RAWS, DEFAULT),
-            config=options(f"verify{name}Det", kind, [kind]),
+            config=options(f"verify{name}Det", kind, [*APPLIED[kind], kind]),
         )
+    run_pipeline(
+        repository,
+        "lsst/cpCrosstalk",
+        run="gen/quadratic",
+        where=SCIENCE,
+        config=options(SOLVE["crosstalk"], "crosstalk", APPLIED["crosstalk"]),
+    )
     return Segments(observatory)
 
 
@@ -186,17 +204,24 @@ def test_a_wrong_deferred_charge_is_noticed(segments):
 
 
 def check_crosstalk(coeffs, matrix, truth):
-    """Pulls of 239 pairs: signals are not linear yet, which costs half an error."""
+    """Pulls of 224 to 239 pairs: mean 0 ± 0.07, deviation 1 ± 0.05; 3 and 4 of these.
+
+    What the output does to signals matters not: ghosts are of what it gave.
+    """
     known = np.isfinite(matrix.coeffs) & ~np.eye(len(matrix.amplifiers), dtype=bool)
     pulls = ((coeffs - truth.crosstalk) / matrix.errors)[known]
     assert known.sum() > 200
     assert np.abs(pulls).max() < 5
-    assert abs(pulls.mean()) < 1
-    assert pulls.std() < 1.3
+    assert abs(pulls.mean()) < 0.22
+    assert abs(pulls.std() - 1) < 0.2
 
 
-def test_a_wrong_crosstalk_is_noticed(segments):
-    matrix = CrosstalkMatrix.from_table(segments.product("crosstalk"))
+@pytest.mark.parametrize("run", ["gen/crosstalk", "gen/quadratic"])
+def test_a_wrong_crosstalk_is_noticed(segments, run):
+    matrix = CrosstalkMatrix.from_table(
+        segments.get("crosstalk", run, detector=DETECTOR)
+    )
+    assert matrix.squared.any() == (run == "gen/quadratic")
     truth = segments.truth
     check_crosstalk(matrix.coeffs, matrix, truth)
     near = np.abs(np.subtract(*np.indices(matrix.coeffs.shape))) == 1
