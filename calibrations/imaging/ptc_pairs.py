@@ -304,9 +304,10 @@ def _covariances(
     # The mean that is taken off moves with the pixels: of every covariance it takes
     # the variance of the sum over the number of pixels, little but the same sign.
     own = values[0, 0]
-    values += symmetrized(values).sum() / used.sum()
+    values += np.nansum(symmetrized(values)) / used.sum()
     values[0, 0] = own
-    errors = variance / np.sqrt(measured.counts)
+    with np.errstate(divide="ignore"):
+        errors = variance / np.sqrt(measured.counts)
     # A variance has twice the relative variance of a covariance.
     errors[0, 0] *= np.sqrt(2.0)
     return values, 1.0 / errors

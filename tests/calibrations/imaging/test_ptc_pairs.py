@@ -85,6 +85,18 @@ def test_what_the_mean_takes_off_covariances_is_put_back():
     assert taken > 5 * error
 
 
+def test_a_lag_without_pixel_pairs_leaves_the_others_as_they_are():
+    first, second = flats()
+    mask = np.zeros(SHAPE, bool)
+    mask[:, ::2] = True
+    pair = measure_pair(first, second, mask=mask, settings=SETTINGS)
+    assert np.isnan(pair.covariances[1::2]).all()
+    assert (pair.sqrt_weights[1::2] == 0).all()
+    pulls = pair.covariances[::2] * pair.sqrt_weights[::2]
+    pulls[0, 0] -= pair.variance_adu2 * pair.sqrt_weights[0, 0]
+    assert np.abs(pulls).max() < 5
+
+
 def test_cosmic_rays_and_bad_rows_change_little():
     first, second = flats()
     clean = measure_pair(first, second, noise_adu=NOISE_ADU, settings=SETTINGS)
