@@ -212,11 +212,6 @@ class _Runner:
     def __init__(self, butler: QuantaButler, graph: PredictedQuantumGraph) -> None:
         self.butler = butler
         self.graph = graph
-        # What an earlier try left was examined and cleared before.
-        self.executor = SingleQuantumExecutor(
-            limited_butler_factory=lambda quantum: butler,
-            assume_no_existing_outputs=True,
-        )
 
     def run(self, quantum_id: uuid.UUID) -> Result:
         """Run one quantum; its failure is a result."""
@@ -225,8 +220,14 @@ class _Runner:
         quantum = self.graph.build_execution_quanta([quantum_id])[quantum_id]
         label = self.graph.quantum_only_xgraph.nodes[quantum_id]["task_label"]
         node = self.graph.pipeline_graph.tasks[label]
+        # One for each: in every log it lists the quanta that it executed before.
+        executor = SingleQuantumExecutor(
+            limited_butler_factory=lambda quantum: self.butler,
+            # What an earlier try left was examined and cleared before.
+            assume_no_existing_outputs=True,
+        )
         try:
-            self.executor.execute(node, quantum, quantum_id=quantum_id)
+            executor.execute(node, quantum, quantum_id=quantum_id)
         except Exception as caught:  # whatever a task raises is its failure
             error = f"{type(caught).__name__}: {caught}"
             trace = traceback.format_exc()
