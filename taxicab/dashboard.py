@@ -21,12 +21,12 @@ from distribution.models import (
     TargetStatus,
 )
 from reports.models import ReportStatus
-from taxicab.board.models import TaxicabStage, TaxicabTicket
-from taxicab.board.services import authors_of, awaiting_position, consensus_of
+from taxicab.board.models import ProcessingTask, TaskStatus, TaxicabStage, TaxicabTicket
+from taxicab.board.services import authors_of, awaiting_position, deliberation_of
 from taxicab.core.models import Instrument, Repository
 from taxicab.core.pages import POLL_ENDED, signed_in
 from taxicab.core.roles import Action
-from taxicab.core.services.permissions import board_members, may, readable_instruments
+from taxicab.core.services.permissions import may, readable_instruments
 from taxicab.core.services.subjects import readable_jobs, readable_repositories
 
 __all__ = ["dashboard", "running"]
@@ -82,8 +82,8 @@ def _waiting(user: User) -> Iterator[Waiting]:
 
 def _board(user: User) -> Iterator[Waiting]:
     for ticket in awaiting_position(user):
-        must = board_members(ticket.construction.instrument, must_be_heard=True)
-        needed = must.filter(user_id=user.pk).exists()
+        voices = {voice.member for voice in deliberation_of(ticket).voices}
+        needed = user.get_username() in voices
         yield Waiting(
             "waiting",
             "taxicab",
@@ -97,7 +97,16 @@ def _board(user: User) -> Iterator[Waiting]:
         instrument = ticket.construction.instrument
         if not may(user, Action.DECIDE, instrument) or user in authors_of(ticket):
             continue
-        if consensus_of(ticket).is_reached:
+        deliberation = deliberation_of(ticket)
+        for one in deliberation.positions:
+            if one.stale and one.row.member == user:
+                yield Waiting(
+                    "stale",
+                    "taxicab",
+                    ticket.key,
+                    f"your position is stale: {', '.join(one.stale)} changed",
+                )
+        if deliberation.consensus.is_reached:
             yield Waiting(
                 "ready", "taxicab", ticket.key, "can be adopted: the board agrees"
             )
@@ -114,6 +123,17 @@ def _construction(user: User) -> Iterator[Waiting]:
             ticket.key,
             "waits for your review of its code",
             ticket.code_change_reason,
+        )
+    tasks = ProcessingTask.objects.filter(
+        status=TaskStatus.OPEN, construction__owner=user
+    )
+    for task in tasks.select_related("construction", "asked_by"):
+        yield Waiting(
+            "waiting",
+            "construction",
+            task.construction.key,
+            f"{task.asked_by} asked for more processing",
+            task.text,
         )
     mine = ConstructionTicket.objects.filter(
         owner=user, stage=ConstructionStage.BUILDING

@@ -2,18 +2,35 @@
 
 import ipaddress
 import os
+from collections.abc import Sequence
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 __all__ = [
+    "WEEKDAYS",
+    "clock_time",
     "database_from_url",
     "flag",
     "is_loopback",
+    "one_of",
     "positive",
     "read_secret",
+    "time_zone",
     "words",
 ]
+
+WEEKDAYS = (
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+)
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -41,6 +58,53 @@ def positive(name: str, *, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{name} is {text!r}: give a whole number of at least 1.")
     return int(text)
+
+
+def one_of(name: str, choices: Sequence[str], *, default: str) -> int:
+    """Read one of some words, in any case; gives its place among them.
+
+    Raises
+    ------
+    ValueError
+        Raised if the variable says anything else.
+    """
+    text = os.environ.get(name, "") or default
+    known = [choice.lower() for choice in choices]
+    if text.lower() not in known:
+        raise ValueError(f"{name} is {text!r}: give one of {', '.join(choices)}.")
+    return known.index(text.lower())
+
+
+def clock_time(name: str, *, default: str) -> time:
+    """Read an hour and minute, ``14:00``.
+
+    Raises
+    ------
+    ValueError
+        Raised if the variable says anything else.
+    """
+    text = os.environ.get(name, "") or default
+    try:
+        return datetime.strptime(text, "%H:%M").time()
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}: give a time like 14:00.") from None
+
+
+def time_zone(name: str, *, default: str) -> str:
+    """Read the name of a time zone.
+
+    Raises
+    ------
+    ValueError
+        Raised if no zone has the name.
+    """
+    text = os.environ.get(name, "") or default
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"{name} is {text!r}: give a zone like America/Los_Angeles."
+        ) from None
 
 
 def read_secret(name: str, *, default: str) -> str:

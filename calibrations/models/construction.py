@@ -91,6 +91,18 @@ class ConstructionTicket(models.Model):
     def __str__(self) -> str:
         return self.key
 
+    @property
+    def is_testable(self) -> bool:
+        """Whether it may be verified: while it is built, or the board asked for more.
+
+        What was made stays as it was hailed; what it is judged by may grow.
+        """
+        # The board's requests belong to a room above; they are reached, never imported.
+        asked = self.processing_tasks.filter(status="open")
+        return self.stage == ConstructionStage.BUILDING or (
+            self.stage == ConstructionStage.HAILED and asked.exists()
+        )
+
 
 class SelectionPurpose(StrEnum):
     """What the chosen exposures are for."""

@@ -19,7 +19,7 @@ from calibrations.models import (
 from calibrations.services.construction import note_versions
 from calibrations.services.precursors import find_held
 from calibrations.services.repositories import check_builds, open_gateway
-from calibrations.services.steps import check_building, subject_of
+from calibrations.services.steps import check_building, check_testable, subject_of
 from taxicab.core.roles import Action
 from taxicab.core.services.audit import record
 from taxicab.core.services.jobs import JobRecorder, enqueue_job
@@ -48,13 +48,13 @@ def request_selection(
 ) -> Selection:
     """Look exposures up on the repository's own queue, to be seen before they run."""
     check_may(by, Action.BUILD, ticket.instrument)
-    check_building(ticket)
-    check_builds(ticket.repository)
-    _check_type(ticket, calib_type, physical_filter)
     if purpose not in set(SelectionPurpose):
         raise InputError(
             f"{purpose!r} is no purpose; there are {', '.join(SelectionPurpose)}."
         )
+    _check_stage(ticket, purpose)
+    check_builds(ticket.repository)
+    _check_type(ticket, calib_type, physical_filter)
     if not where.strip():
         raise InputError(
             "Say which exposures: instrument='LSSTComCam' AND "
@@ -114,7 +114,7 @@ def look_up_selection(recorder: JobRecorder) -> None:
 def override_problems(selection: Selection, *, reason: str, by: User) -> Selection:
     """Answer for exposures that do not fit their type, with a reason."""
     check_may(by, Action.BUILD, selection.ticket.instrument)
-    check_building(selection.ticket)
+    _check_stage(selection.ticket, selection.purpose)
     if selection.status != SelectionStatus.READY or not selection.problems:
         raise ConflictError("There is no mismatch to answer for.")
     if any(problem["code"] == "empty" for problem in selection.problems):
@@ -177,6 +177,13 @@ def band_of(physical_filter: str) -> str:
     """
     first = physical_filter.split("~")[0].removeprefix("SDSS").split("_")[0]
     return re.sub(r"[^A-Za-z0-9]", "", first)
+
+
+def _check_stage(ticket: ConstructionTicket, purpose: str) -> None:
+    if purpose == SelectionPurpose.VERIFICATION:
+        check_testable(ticket)
+    else:
+        check_building(ticket)
 
 
 def _check_type(

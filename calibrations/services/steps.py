@@ -30,6 +30,7 @@ __all__ = [
     "check_building",
     "check_is_current",
     "check_not_running",
+    "check_testable",
     "check_versions",
     "claim_name",
     "keep_outcome",
@@ -53,6 +54,12 @@ def check_building(ticket: ConstructionTicket) -> None:
             f"{ticket.key} is {ticket.stage}: only a ticket that is being built can be "
             "worked on. The board may send it back for another iteration."
         )
+
+
+def check_testable(ticket: ConstructionTicket) -> None:
+    """Refuse tests on a ticket that is over, or of which the board asked for none."""
+    if not ticket.is_testable:
+        check_building(ticket)
 
 
 def last_job(step: Step) -> Job | None:

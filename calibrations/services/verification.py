@@ -35,9 +35,9 @@ from calibrations.services.repositories import (
 )
 from calibrations.services.selections import check_usable
 from calibrations.services.steps import (
-    check_building,
     check_is_current,
     check_not_running,
+    check_testable,
     claim_name,
     keep_outcome,
     run_step,
@@ -70,7 +70,7 @@ def request_verification(
     """
     ticket = generation.ticket
     check_may(by, Action.VERIFY, ticket.instrument)
-    check_building(ticket)
+    check_testable(ticket)
     check_builds(ticket.repository)
     check_not_being_removed(generation)
     _pipelines(generation)
@@ -111,7 +111,7 @@ def verify_generation(recorder: JobRecorder) -> None:
     generation = verification.generation
     ticket = generation.ticket
     check_is_current(verification, recorder.job)
-    check_building(ticket)  # the job may be run again after the set was hailed
+    check_testable(ticket)  # the job may be run again after the set was hailed
     gateway = open_gateway(
         ticket.repository,
         recorder,

@@ -19,10 +19,10 @@ from reports import tasks as report_tasks
 from reports.models import ReportStatus, VerificationReport
 from reports.services import reports
 from taxicab.board import services as board
-from taxicab.board.domain import PositionKind
-from taxicab.board.models import TaxicabStage, TaxicabTicket
+from taxicab.board.models import TaxicabTicket
 from taxicab.core.models import Instrument
 from taxicab.core.services.jobs import find_lost_jobs
+from taxicab.demo.approval import decide
 from taxicab.demo.building import Builder, Nights, Wanted, person
 from taxicab.demo.progress import Narrator
 
@@ -68,7 +68,8 @@ class Story:
             self._report(ticket)
         taxicab = self._hail(ticket)
         deployment = self._file_deployment(taxicab)
-        self._adopt(taxicab)
+        if taxicab.is_open:
+            decide(taxicab, self.narrator)
         self._deploy(deployment)
         deployment.refresh_from_db()
         return deployment
@@ -115,28 +116,6 @@ class Story:
         return deployments.file_deployment(
             taxicab, key=DEPLOYMENT_KEY, by=person("omar")
         )
-
-    def _adopt(self, taxicab: TaxicabTicket) -> None:
-        if taxicab.stage != TaxicabStage.HAILED:
-            return
-        comments = {
-            "ines": "The failing amplifiers are known; better than what we have.",
-            "tomas": "Agreed. Rebuild the flat without the saturated frame next time.",
-        }
-        for name, comment in comments.items():
-            board.take_position(
-                taxicab,
-                kind=PositionKind.ADOPT,
-                comment=comment,
-                by=person(name),
-            )
-            self.narrator.say(f"{name.capitalize()}: adopt. “{comment}”")
-        board.adopt(
-            taxicab,
-            by=person("tomas"),
-            reason="Consensus of the board, despite the failures discussed.",
-        )
-        self.narrator.say(f"{taxicab.key} is adopted.")
 
     def _deploy(self, deployment: DeploymentTicket) -> None:
         if deployment.stage == DeploymentStage.FILED:

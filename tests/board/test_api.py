@@ -1,3 +1,8 @@
+from datetime import timedelta
+
+from django.utils import timezone
+
+from taxicab.board import services as board
 from taxicab.core.models import Instrument
 from tests.support import board as make
 from tests.support import people
@@ -45,6 +50,102 @@ def test_a_set_goes_through_the_board(
         assert (answer.status_code, answer.data["error"]) == (403, "forbidden")
     rows = reader.get("/api/v1/taxicab/?stage=adopted").data["results"]
     assert [row["key"] for row in rows] == ["TAXICAB-1"]
+
+
+def test_the_board_says_everything_over_rest(construction, scientist, members):
+    ines, tomas = members
+    report = make.make_report(construction, clusters=[("bias", make.make_cluster())])
+    board.hail(construction, report=report, by=scientist)
+    address = "/api/v1/taxicab/TAXICAB-1/"
+    first, second, team = (client_of(user) for user in (ines, tomas, scientist))
+
+    # What failed, and what to call it.
+    (failure,) = first.get(f"{address}failures/").data
+    assert (failure["state"], failure["value"]) == ("open", 9.1)
+    answer = first.post(f"{address}positions/", {"kind": "adopt"}, format="json")
+    assert (answer.status_code, answer.data["details"]["failures"]) == (409, 1)
+    terms = {
+        "failure": failure["key"],
+        "reason": "Known.",
+        "effect": "More noise.",
+        "owner": "nora",
+        "expires_on": timezone.now().date() + timedelta(days=30),
+        "report_sha256": report.sha256,
+    }
+    assert team.post(f"{address}waivers/", terms, format="json").status_code == 403
+    answer = first.post(f"{address}waivers/", terms, format="json")
+    assert (answer.status_code, answer.data["scope"]) == (
+        201,
+        "bias AMP NOISE, R22_S11 C05: 3 of 9 exposures",
+    )
+    assert first.get(f"{address}failures/").data[0]["state"] == "waived"
+
+    # An objection, and its end.
+    body = {"part": "bias", "test": "NOISE", "reason": "Show me the trend."}
+    answer = second.post(f"{address}objections/", body, format="json")
+    assert (answer.status_code, answer.data["scope"]) == (201, "bias NOISE")
+    number = answer.data["id"]
+    answer = first.post(
+        f"{address}objections/{number}/resolve/",
+        {"resolution": "The trend is flat."},
+        format="json",
+    )
+    assert (answer.status_code, answer.data["status"]) == (200, "resolved")
+    assert [o["status"] for o in second.get(f"{address}objections/").data] == [
+        "resolved"
+    ]
+
+    # More processing, done by the calibration team.
+    body = {"kind": "needs_processing", "comment": "Verify again."}
+    second.post(f"{address}positions/", body, format="json")
+    (task,) = first.get(f"{address}tasks/").data
+    consensus = first.get(f"{address}consensus/").data
+    assert [r["code"] for r in consensus["requirements"] if not r["is_met"]] == [
+        "adoptions",
+        "voices",
+        "tasks",
+    ]
+    answer = team.post(
+        f"{address}tasks/{task['id']}/done/", {"note": "Done."}, format="json"
+    )
+    assert answer.data["status"] == "done"
+
+    # Something said, answered and corrected.
+    body = {"text": "Here.", "kind": "image", "detector": 4, "x": 10.0, "y": 2.5}
+    answer = team.post(f"{address}threads/", body, format="json")
+    assert answer.status_code == 201
+    thread, said = answer.data["id"], answer.data["messages"][0]["id"]
+    body = {"text": "I see."}
+    first.post(f"{address}threads/{thread}/messages/", body, format="json")
+    body = {"text": "There."}
+    answer = team.post(f"{address}messages/{said}/correct/", body, format="json")
+    here, seen, there = answer.data["messages"]
+    assert (here["superseded_by"], seen["superseded_by"]) == (there["id"], None)
+    assert len(first.get(f"{address}threads/").data) == 1
+
+    # New evidence: whoever says what they saw is told that it is another.
+    first.post(f"{address}positions/", {"kind": "adopt_despite"}, format="json")
+    newer = make.make_report(construction, contents={"bias": "verified again"})
+    answer = team.post(f"{address}report/", {"report": newer.pk}, format="json")
+    assert answer.data["stale"] == {"ines": ["bias"], "tomas": ["bias"]}
+    body = {"kind": "adopt", "report_sha256": report.sha256}
+    answer = first.post(f"{address}positions/", body, format="json")
+    assert answer.status_code == 409
+    assert "another report while you were reading" in answer.data["message"]
+
+
+def test_what_does_not_exist_is_not_found(hailed, members):
+    client = client_of(members[0])
+    for verb in (
+        "objections/9/withdraw",
+        "objections/9/resolve",
+        "waivers/9/withdraw",
+        "tasks/9/drop",
+        "threads/9/messages",
+        "messages/9/correct",
+    ):
+        answer = client.post(f"/api/v1/taxicab/{hailed.key}/{verb}/", {}, format="json")
+        assert answer.status_code == 404, verb
 
 
 def test_an_unknown_key_names_the_nearest(hailed, observer):

@@ -56,4 +56,4 @@ def test_triggers_on_postgresql(postgresql, tmp_path):
     triggers = Path(__file__).with_name("test_triggers.py").relative_to(ROOT)
     ended = run(["-m", "pytest", "-q", str(triggers)], tmp_path, postgresql)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "7 passed" in ended.stdout
+    assert "9 passed" in ended.stdout

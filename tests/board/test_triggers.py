@@ -7,14 +7,24 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from taxicab.board import services
+from taxicab.board.models import Message
+from taxicab.board.services import discussion
 from tests.support import board as make
 
 TICKET = "UPDATE board_taxicabticket SET stage = %s WHERE id = %s"
-KIND = "UPDATE board_position SET kind = %s WHERE ticket_id = %s"
+STATUS = (
+    "UPDATE board_objection SET status = %s, ended_by_id = author_id, ending = 'x'"
+    " WHERE ticket_id = %s"
+)
+STAND = (
+    "UPDATE board_objection SET status = 'standing', ended_by_id = NULL"
+    " WHERE ticket_id = %s"
+)
 INSERT = (
-    "INSERT INTO board_position"
-    " (ticket_id, member_id, kind, comment, report_sha256, taken_at)"
-    " VALUES (%s, %s, %s, '', '', CURRENT_TIMESTAMP)"
+    "INSERT INTO board_objection (ticket_id, author_id, part, level, test, amplifier,"
+    " about, reason, raised_at, status, ended_by_id, ending, meeting)"
+    " VALUES (%s, %s, '', '', '', '', '', 'Too noisy.', CURRENT_TIMESTAMP, %s, %s, '',"
+    " '')"
 )
 
 
@@ -35,21 +45,21 @@ def member(members):
 
 @pytest.mark.parametrize("stage", ["adopted", "implemented"])
 def test_adoption_over_an_objection(hailed, member, stage):
-    run(INSERT, hailed.pk, member.pk, "object")
+    run(INSERT, hailed.pk, member.pk, "standing", None)
     with pytest.raises(IntegrityError, match="an objection stands"):
         run(TICKET, stage, hailed.pk)
     assert stage_of(hailed) == "hailed"
 
 
 def test_adoption_after_the_objection_is_taken_back(hailed, member):
-    run(INSERT, hailed.pk, member.pk, "object")
-    run(KIND, "abstain", hailed.pk)
+    run(INSERT, hailed.pk, member.pk, "standing", None)
+    run(STATUS, "withdrawn", hailed.pk)
     run(TICKET, "adopted", hailed.pk)
     assert stage_of(hailed) == "adopted"
 
 
 def test_rejection_over_an_objection(hailed, member):
-    run(INSERT, hailed.pk, member.pk, "object")
+    run(INSERT, hailed.pk, member.pk, "standing", None)
     run(TICKET, "rejected", hailed.pk)
     assert stage_of(hailed) == "rejected"
 
@@ -57,11 +67,11 @@ def test_rejection_over_an_objection(hailed, member):
 def test_objection_to_what_is_adopted(hailed, member):
     run(TICKET, "adopted", hailed.pk)
     with pytest.raises(IntegrityError, match="is adopted"):
-        run(INSERT, hailed.pk, member.pk, "object")
-    run(INSERT, hailed.pk, member.pk, "abstain")
+        run(INSERT, hailed.pk, member.pk, "standing", None)
+    run(INSERT, hailed.pk, member.pk, "withdrawn", member.pk)
     with pytest.raises(IntegrityError, match="is adopted"):
-        run(KIND, "object", hailed.pk)
-    assert not hailed.positions.filter(kind="object").exists()
+        run(STAND, hailed.pk)
+    assert not hailed.objections.filter(status="standing").exists()
 
 
 def test_objection_is_not_moved_to_what_is_adopted(hailed, member, scientist):
@@ -69,14 +79,31 @@ def test_objection_is_not_moved_to_what_is_adopted(hailed, member, scientist):
         "DM-200", owner=scientist, instrument=hailed.construction.instrument
     )
     moved = services.hail(other, report=make.make_report(other), by=scientist)
-    run(INSERT, moved.pk, member.pk, "object")
+    run(INSERT, moved.pk, member.pk, "standing", None)
     run(TICKET, "adopted", hailed.pk)
     with pytest.raises(IntegrityError, match="is adopted"):
         run(
-            "UPDATE board_position SET ticket_id = %s WHERE ticket_id = %s",
+            "UPDATE board_objection SET ticket_id = %s WHERE ticket_id = %s",
             hailed.pk,
             moved.pk,
         )
+
+
+def test_an_objection_ends_by_its_author_or_with_words(hailed, members):
+    author, other = members
+    with pytest.raises(IntegrityError):  # withdrawn by somebody else
+        run(INSERT, hailed.pk, author.pk, "withdrawn", other.pk)
+    with pytest.raises(IntegrityError):  # resolved by its author, and without words
+        run(INSERT, hailed.pk, author.pk, "resolved", author.pk)
+    with pytest.raises(IntegrityError):  # ended by nobody
+        run(INSERT, hailed.pk, author.pk, "resolved", None)
+
+
+def test_what_was_said_is_not_edited(hailed, observer):
+    said = discussion.start(hailed, by=observer, text="As it was said.")
+    with pytest.raises(IntegrityError, match="not edited"):
+        run("UPDATE board_message SET text = 'Never.' WHERE id = %s", said.pk)
+    assert Message.objects.get().text == "As it was said."
 
 
 def test_triggers_are_there_after_all_migrations(db):
@@ -88,4 +115,9 @@ def test_triggers_are_there_after_all_migrations(db):
     with connection.cursor() as cursor:
         cursor.execute(query)
         tables = {row[0] for row in cursor.fetchall()}
-    assert {"board_taxicabticket", "board_position"} <= tables
+    assert {
+        "board_taxicabticket",
+        "board_objection",
+        "board_message",
+        "board_waiver",
+    } <= tables

@@ -31,6 +31,7 @@ TICKETS = (
     "/construction/DM-100/record.json",
     "/reports/DM-100/1/",
     "/taxicab/TAXICAB-1/",
+    "/taxicab/TAXICAB-1/live/",
     "/deployments/DM-200/",
     "/deployments/DM-200/live/",
 )
@@ -40,7 +41,10 @@ QUESTIONS = (
     "/construction/DM-100/code-changes/",
     "/reports/DM-100/new/",
     "/taxicab/hail/DM-100/",
+    "/taxicab/TAXICAB-1/report/",
     "/taxicab/TAXICAB-1/position/",
+    "/taxicab/TAXICAB-1/object/",
+    "/taxicab/TAXICAB-1/waive/",
     "/taxicab/TAXICAB-1/adopt/",
     "/taxicab/TAXICAB-1/reject/",
     "/taxicab/TAXICAB-1/withdraw/",

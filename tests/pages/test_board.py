@@ -37,6 +37,13 @@ def test_positions_are_taken_and_changed(hailed, members):
     assert answer.status_code == 400
     assert "Say what you object to" in pages.text_of(answer)
 
+    # One's own objection is withdrawn before another position is taken.
+    answer = browser.post("/taxicab/TAXICAB-1/position/", {"kind": "abstain"})
+    assert answer.status_code == 409
+    assert "withdraw it and say why" in pages.text_of(answer)
+    objection = hailed.objections.get()
+    address = f"/taxicab/TAXICAB-1/objections/{objection.pk}/withdraw/"
+    browser.post(address, {"reason": "It was a cosmic ray."})
     browser.post("/taxicab/TAXICAB-1/position/", {"kind": "abstain"})
     assert hailed.positions.get().kind == "abstain"
 

@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from io import StringIO
 
 import pytest
 from django.conf import settings
 
+from taxicab.board import services as board
+from taxicab.demo.approval import decide
+from taxicab.demo.progress import Narrator
 from taxicab.demo.summary import is_complete
+from tests.support import board as sets
 from tests.support import deployments as make
 from tests.support import sites
 
@@ -82,3 +87,28 @@ def test_a_deployment_that_is_only_filed_is_not_complete(
     make.connect("USDF", "/repo/main", folder="/none", queue="usdf")
     taxicab = make.make_adopted("DM-100", owner=scientist, instrument=instrument)
     assert not is_complete(make.file(taxicab, "DM-200", by=deployer))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("n_failures", [0, 2])
+def test_the_board_adopts_despite_what_it_waives(
+    scientist, members, instrument, n_failures
+):
+    construction = sets.make_set("DM-100", owner=scientist, instrument=instrument)
+    clusters = [
+        ("bias", sets.make_cluster(detector=detector)) for detector in range(n_failures)
+    ]
+    report = sets.make_report(construction, clusters=clusters)
+    taxicab = board.hail(construction, report=report, by=scientist)
+    told = StringIO()
+    # Interrupted after the objection, it goes on.
+    tomas = members[1]
+    board.raise_objection(taxicab, about="the flat", reason="Saturated?", by=tomas)
+    decide(taxicab, Narrator(told))
+    assert taxicab.stage == "adopted"
+    assert taxicab.waivers.count() == n_failures
+    # Who made the set neither waives nor decides.
+    by = {waiver.written_by.username for waiver in taxicab.waivers.all()}
+    assert by <= {"ines"}
+    assert (taxicab.decided_by, taxicab.objections.get().status) == (tomas, "resolved")
+    assert "TAXICAB-1 is adopted." in told.getvalue()

@@ -58,7 +58,7 @@ def race_objections():
                 by=rosa,
             ),
         )
-        objections = ticket.positions.filter(kind="object").count()
+        objections = ticket.objections.filter(status="standing").count()
         outcomes.append([sorted(results), objections, fresh(ticket).stage])
     return outcomes
 

@@ -1,4 +1,4 @@
-"""What REST says of TAXICAB tickets, and what it takes."""
+"""What REST says of TAXICAB tickets, and what it takes of the board's members."""
 
 from typing import Any, ClassVar
 
@@ -7,13 +7,15 @@ from rest_framework import serializers
 
 from taxicab.board.domain import PositionKind
 from taxicab.board.models import Position, TaxicabStage, TaxicabTicket
-from taxicab.board.services import consensus_of
+from taxicab.board.services import deliberation_of
 
 __all__ = [
     "AdoptionSerializer",
+    "ConsensusSerializer",
     "DecisionReasonSerializer",
     "HailSerializer",
     "PositionRequestSerializer",
+    "ReplacementSerializer",
     "TaxicabDetailSerializer",
     "TaxicabSerializer",
 ]
@@ -28,9 +30,22 @@ class PositionSerializer(serializers.ModelSerializer[Position]):
     member = serializers.CharField(source="member.username")
     kind = serializers.CharField(help_text=KINDS)
 
+    parts = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="SHA-256 by key of the parts of the report that it is about.",
+    )
+
     class Meta:
         model = Position
-        fields = ("member", "kind", "comment", "report_sha256", "taken_at")
+        fields = (
+            "member",
+            "kind",
+            "comment",
+            "report_sha256",
+            "parts",
+            "is_about_all",
+            "taken_at",
+        )
 
 
 class RequirementSerializer(serializers.Serializer[Any]):
@@ -38,7 +53,11 @@ class RequirementSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     is_met = serializers.BooleanField()
+    is_note = serializers.BooleanField(
+        help_text="Said for the reader's sake: it blocks nothing by itself."
+    )
     sentence = serializers.CharField()
+    how = serializers.CharField(help_text="How to make it true; empty once it is.")
 
 
 class ConsensusSerializer(serializers.Serializer[Any]):
@@ -55,6 +74,11 @@ class TaxicabSerializer(serializers.ModelSerializer[TaxicabTicket]):
     key = serializers.CharField()
     instrument = serializers.CharField(source="construction.instrument_id")
     stage = serializers.ChoiceField(choices=[(s.value, s.label) for s in TaxicabStage])
+    meeting = serializers.DateField(
+        source="flagged_for.day",
+        default=None,
+        help_text="Day of the meeting that it is flagged for.",
+    )
     construction = serializers.CharField(source="construction.key")
     deployment = serializers.SerializerMethodField(
         help_text="Key of the deployment ticket; empty until one is filed."
@@ -70,6 +94,7 @@ class TaxicabSerializer(serializers.ModelSerializer[TaxicabTicket]):
             "key",
             "instrument",
             "stage",
+            "meeting",
             "summary",
             "construction",
             "deployment",
@@ -92,15 +117,31 @@ class TaxicabDetailSerializer(TaxicabSerializer):
     """A hailing ticket with the positions on it and what they amount to."""
 
     positions = PositionSerializer(many=True)
+    stale = serializers.SerializerMethodField(
+        help_text="Parts that changed since a member's position, by member."
+    )
     consensus = serializers.SerializerMethodField()
 
     class Meta(TaxicabSerializer.Meta):
-        fields = (*TaxicabSerializer.Meta.fields, "positions", "consensus")
+        fields = (*TaxicabSerializer.Meta.fields, "positions", "stale", "consensus")
 
     @extend_schema_field(ConsensusSerializer)
     def get_consensus(self, ticket: TaxicabTicket) -> dict[str, Any]:
         """Give the consensus in words."""
-        return dict(ConsensusSerializer(consensus_of(ticket)).data)
+        return dict(ConsensusSerializer(deliberation_of(ticket).consensus).data)
+
+    @extend_schema_field(
+        serializers.DictField(
+            child=serializers.ListField(child=serializers.CharField())
+        )
+    )
+    def get_stale(self, ticket: TaxicabTicket) -> dict[str, list[str]]:
+        """Give what changed since each stale position was taken."""
+        return {
+            one.row.member.get_username(): list(one.stale)
+            for one in deliberation_of(ticket).positions
+            if one.stale
+        }
 
 
 class HailSerializer(serializers.Serializer[Any]):
@@ -112,10 +153,28 @@ class HailSerializer(serializers.Serializer[Any]):
 
 
 class PositionRequestSerializer(serializers.Serializer[Any]):
-    """A position to take; an objection says what it is about."""
+    """A position to take; an objection says what would lift it."""
 
     kind = serializers.RegexField(rf"^({'|'.join(PositionKind)})$", help_text=KINDS)
     comment = serializers.CharField(required=False, default="", allow_blank=True)
+    parts = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        default=list,
+        help_text="Keys of the report's parts that it is about; by default all.",
+    )
+    report_sha256 = serializers.CharField(
+        required=False,
+        default="",
+        source="seen",
+        help_text="The report that the member saw; refused if it is another by now.",
+    )
+
+
+class ReplacementSerializer(serializers.Serializer[Any]):
+    """A newer report of the same construction ticket."""
+
+    report = serializers.IntegerField(help_text="A ready report of that ticket.")
 
 
 class AdoptionSerializer(serializers.Serializer[Any]):

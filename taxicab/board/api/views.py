@@ -1,25 +1,24 @@
 """TAXICAB tickets over REST: consensus in words, and the board's verbs."""
 
-from typing import Any, cast
-
-from django.contrib.auth.models import User
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer, Serializer
+from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from calibrations.models import ConstructionTicket
 from reports.models import VerificationReport
 from reports.services.reports import readable_reports
 from taxicab.board import services
+from taxicab.board.api.deciding import DecidingMixin
 from taxicab.board.api.serializers import (
     AdoptionSerializer,
     DecisionReasonSerializer,
     HailSerializer,
     PositionRequestSerializer,
+    ReplacementSerializer,
     TaxicabDetailSerializer,
     TaxicabSerializer,
 )
@@ -41,7 +40,7 @@ class TaxicabFilter(filters.FilterSet):
         fields = ("stage", "instrument")
 
 
-class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
+class TaxicabViewSet(DecidingMixin, ReadOnlyModelViewSet[TaxicabTicket]):
     """TAXICAB tickets: what the board holds of a set, and the verbs."""
 
     serializer_class = TaxicabSerializer
@@ -69,12 +68,12 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
     )
     def create(self, request: Request) -> Response:
         """Hail the TAXICAB: put a set before the board."""
-        given = self._read(HailSerializer)
+        given = self._given(HailSerializer)
         ticket = services.hail(
             self._construction(given["construction"]),
             report=self._report(given["report"]),
             summary=given["summary"],
-            by=cast(User, request.user),
+            by=self._who,
         )
         return self._answer(ticket, 201)
 
@@ -83,8 +82,17 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
     def positions(self, request: Request, key: str) -> Response:
         """Take a position, or change the one that was taken."""
         ticket = self.get_object()
-        given = self._read(PositionRequestSerializer)
-        services.take_position(ticket, by=cast(User, request.user), **given)
+        given = self._given(PositionRequestSerializer)
+        services.take_position(ticket, by=self._who, **given)
+        return self._answer(ticket)
+
+    @extend_schema(request=ReplacementSerializer, responses=TaxicabDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def report(self, request: Request, key: str) -> Response:
+        """Put a newer report before the board."""
+        ticket = self.get_object()
+        report = self._report(self._given(ReplacementSerializer)["report"])
+        services.replace_report(ticket, report=report, by=self._who)
         return self._answer(ticket)
 
     @extend_schema(request=AdoptionSerializer, responses=TaxicabDetailSerializer)
@@ -92,9 +100,7 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
     def adopt(self, request: Request, key: str) -> Response:
         """Adopt a set on which the board agrees."""
         ticket = self.get_object()
-        services.adopt(
-            ticket, by=cast(User, request.user), **self._read(AdoptionSerializer)
-        )
+        services.adopt(ticket, by=self._who, **self._given(AdoptionSerializer))
         return self._answer(ticket)
 
     @extend_schema(request=DecisionReasonSerializer, responses=TaxicabDetailSerializer)
@@ -102,9 +108,7 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
     def reject(self, request: Request, key: str) -> Response:
         """Reject a set: it goes back for another iteration."""
         ticket = self.get_object()
-        services.reject(
-            ticket, by=cast(User, request.user), **self._read(DecisionReasonSerializer)
-        )
+        services.reject(ticket, by=self._who, **self._given(DecisionReasonSerializer))
         return self._answer(ticket)
 
     @extend_schema(request=DecisionReasonSerializer, responses=TaxicabDetailSerializer)
@@ -112,9 +116,7 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
     def withdraw(self, request: Request, key: str) -> Response:
         """Take a set back before it is decided."""
         ticket = self.get_object()
-        services.withdraw(
-            ticket, by=cast(User, request.user), **self._read(DecisionReasonSerializer)
-        )
+        services.withdraw(ticket, by=self._who, **self._given(DecisionReasonSerializer))
         return self._answer(ticket)
 
     def _construction(self, key: str) -> ConstructionTicket:
@@ -128,11 +130,6 @@ class TaxicabViewSet(ReadOnlyModelViewSet[TaxicabTicket]):
         if report := readable_reports(self.request.user).filter(pk=pk).first():
             return report
         raise NotFoundError(f"There is no report {pk}.", report=pk)
-
-    def _read(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
-        given = serializer(data=self.request.data)
-        given.is_valid(raise_exception=True)
-        return cast(dict[str, Any], given.validated_data)
 
     def _answer(self, ticket: TaxicabTicket, code: int = 200) -> Response:
         fresh = TaxicabTicket.objects.detailed().get(pk=ticket.pk)

@@ -7,8 +7,10 @@ from django.utils import timezone
 from calibrations.models import ConstructionTicket
 from calibrations.services.construction import mark_reviewed, send_back
 from taxicab.board.models import TaxicabStage, TaxicabTicket
+from taxicab.board.services.authors import check_not_author
+from taxicab.board.services.consensus import consensus_of
 from taxicab.board.services.hailing import check_reason, lock_open, subject_of
-from taxicab.board.services.positions import check_not_author, consensus_of
+from taxicab.board.services.telling import tell_decided
 from taxicab.core.roles import Action
 from taxicab.core.services.audit import move
 from taxicab.core.services.permissions import check_may
@@ -74,7 +76,7 @@ def _review(construction: ConstructionTicket) -> str:
 def _decide(
     ticket: TaxicabTicket, to: TaxicabStage, by: User, reason: str
 ) -> TaxicabTicket:
-    return move(
+    decided = move(
         ticket,
         field="stage",
         to=to,
@@ -85,3 +87,5 @@ def _decide(
         decided_at=timezone.now(),
         decision_reason=reason.strip(),
     )
+    tell_decided(decided, by=by)
+    return decided

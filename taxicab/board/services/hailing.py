@@ -15,13 +15,16 @@ from taxicab.board.models import (
     TaxicabTicket,
     TaxicabTicketQuerySet,
 )
+from taxicab.board.services.telling import tell_hailed
 from taxicab.core.roles import Action
 from taxicab.core.services.audit import move, record
 from taxicab.core.services.permissions import check_may, readable_instruments
 from taxicab.errors import ConflictError, ForbiddenError, InputError, NotFoundError
 
 __all__ = [
+    "check_readable",
     "check_reason",
+    "check_seen",
     "find_ticket",
     "hail",
     "lock_open",
@@ -124,6 +127,22 @@ def check_reason(reason: str) -> None:
         raise InputError("Say why: the reason stays on the ticket.")
 
 
+def check_seen(ticket: TaxicabTicket, seen: str) -> None:
+    """Refuse to bind somebody to evidence that came while they were reading.
+
+    Parameters
+    ----------
+    seen
+        SHA-256 of the report that they saw; empty where they did not say.
+    """
+    if seen and seen != ticket.report.sha256:
+        raise ConflictError(
+            f"{ticket.key} got another report while you were reading "
+            f"({ticket.report}): look at what changed, then say it again.",
+            report_sha256=ticket.report.sha256,
+        )
+
+
 def lock_open(ticket: TaxicabTicket) -> None:
     """Hold the ticket for this transaction, and refuse if it is decided.
 
@@ -131,7 +150,7 @@ def lock_open(ticket: TaxicabTicket) -> None:
     as they are. SQLite needs no lock: its transactions that write wait for each other.
     """
     held = TaxicabTicket.objects.select_for_update().get(pk=ticket.pk)
-    if held.stage != TaxicabStage.HAILED:
+    if not held.is_open:
         raise ConflictError(
             f"{ticket.key} is {held.stage}: only a hailed ticket is before the board.",
             stage=held.stage,
@@ -163,6 +182,7 @@ def _open(
         report_sha256=report.sha256,
     )
     mark_hailed(construction, by=by, why=f"Hailed as {ticket.key}.")
+    tell_hailed(ticket, by=by)
     return ticket
 
 
@@ -175,6 +195,13 @@ def _check_hailable(
         raise ConflictError(
             f"{construction.key} is before the board already, as {other.key}."
         )
+    check_readable(construction, report)
+
+
+def check_readable(
+    construction: ConstructionTicket, report: VerificationReport
+) -> None:
+    """Refuse a report unless it shows what would be deployed, and is ready."""
     if report.ticket_id != construction.pk:
         raise ConflictError(
             f"{report} is of another ticket: choose a report of {construction.key}."
@@ -184,13 +211,6 @@ def _check_hailable(
         raise ConflictError(
             f"{report} is {report.status}: hail once it is ready, or choose another."
         )
-    _check_certified(construction, report)
-
-
-def _check_certified(
-    construction: ConstructionTicket, report: VerificationReport
-) -> None:
-    """Refuse unless what would be deployed is what the report shows."""
     shown = set(report.generation_collections)
     certified = dict(_certified(construction))
     if missing := sorted(shown - certified.keys()):

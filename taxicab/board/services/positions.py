@@ -1,27 +1,34 @@
-"""The positions of board members, and what they amount to."""
+"""The positions of board members, each bound to the evidence that they saw."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from calibrations.models import Certification, ConstructionTicket
-from taxicab.board.domain import Consensus, HeldPosition, PositionKind, find_consensus
-from taxicab.board.models import Position, TaxicabTicket
-from taxicab.board.services.hailing import lock_open, subject_of
+from taxicab.board.domain import HeldPosition, PositionKind
+from taxicab.board.models import (
+    Objection,
+    ObjectionStatus,
+    Position,
+    TaxicabTicket,
+)
+from taxicab.board.services.authors import authors_of, check_not_author
+from taxicab.board.services.evidence import check_part, failures_of, parts_of
+from taxicab.board.services.hailing import check_seen, lock_open, subject_of
+from taxicab.board.services.objections import add_objection
+from taxicab.board.services.processing import add_task
 from taxicab.core.roles import Action
 from taxicab.core.services.audit import record
-from taxicab.core.services.permissions import board_members, check_may, may
-from taxicab.errors import ConflictError, ForbiddenError, InputError
+from taxicab.core.services.permissions import check_may, may
+from taxicab.errors import ConflictError, InputError
 
 __all__ = [
-    "authors_of",
     "awaiting_position",
-    "check_not_author",
-    "consensus_of",
+    "held_position",
     "position_problem",
+    "raise_objection",
     "take_position",
 ]
 
@@ -33,72 +40,88 @@ def take_position(
     *,
     kind: PositionKind | str,
     comment: str = "",
+    parts: Sequence[str] = (),
+    seen: str = "",
     by: User,
 ) -> Position:
     """Take a position on a ticket, or change the one that was taken.
+
+    Parameters
+    ----------
+    comment
+        Of an objection its reason; of a wish for more processing what should be run,
+        which becomes a task on the construction ticket.
+    parts
+        Keys of the report's parts that it is about; by default the whole set.
+    seen
+        SHA-256 of the report that the member saw, if they say which.
 
     Raises
     ------
     ForbiddenError
         Raised for an author of the set, and for who is not on the board.
     ConflictError
-        Raised if the ticket was decided meanwhile.
+        Raised if the ticket was decided meanwhile, if an objection of theirs stands,
+        or if something failed that the position says nothing of.
     """
-    check_may(by, Action.TAKE_POSITION, ticket.construction.instrument)
-    check_not_author(ticket, by)
     kind = _read_kind(kind)
-    if kind is PositionKind.OBJECT and not comment.strip():
-        raise InputError("Say what you object to: the others cannot answer silence.")
+    if kind is PositionKind.OBJECT:
+        part = parts[0] if len(parts) == 1 else ""
+        raise_objection(
+            ticket, reason=comment, part=part, parts=parts, seen=seen, by=by
+        )
+        return ticket.positions.get(member=by)
+    _check_member(ticket, by)
+    with transaction.atomic():
+        lock_open(ticket)
+        check_seen(ticket, seen)
+        _check_free(ticket, kind, by)
+        _check_failures(ticket, kind, parts)
+        if kind is PositionKind.NEEDS_PROCESSING:
+            add_task(ticket, by=by, text=comment)
+        return _write(ticket, kind, comment.strip(), parts, by)
+
+
+def raise_objection(
+    ticket: TaxicabTicket,
+    *,
+    reason: str,
+    by: User,
+    parts: Sequence[str] = (),
+    seen: str = "",
+    **scope: Any,
+) -> Objection:
+    """Object to something: the set is not adopted while the objection stands.
+
+    Parameters
+    ----------
+    scope
+        What it is about: ``part``, ``level``, ``test``, ``detector``, ``amplifier``,
+        or ``about`` in one's own words.
+    """
+    _check_member(ticket, by)
     try:
         with transaction.atomic():
-            return _write(ticket, kind, comment.strip(), by)
+            lock_open(ticket)
+            check_seen(ticket, seen)
+            objection = add_objection(ticket, by=by, reason=reason, **scope)
+            _write(ticket, PositionKind.OBJECT, reason.strip(), parts, by)
+            return objection
     except IntegrityError as error:  # the trigger: decided in this very moment
         raise ConflictError(
             f"{ticket.key} was decided a moment ago: it takes no objection any more."
         ) from error
 
 
-def consensus_of(ticket: TaxicabTicket) -> Consensus:
-    """Find whether the board agrees to adopt, and what is missing."""
-    members = {
-        (grant.user_id, grant.user.get_username(), grant.must_be_heard)
-        for grant in board_members(ticket.construction.instrument)
-    }
-    on_board = {user_id for user_id, _, _ in members}
-    positions = ticket.positions.select_related("member")
-    return find_consensus(
-        [
-            HeldPosition(
-                position.member.get_username(),
-                PositionKind(position.kind),
-                is_current=position.member_id in on_board
-                and position.report_sha256 == ticket.report.sha256,
-            )
-            for position in positions
-        ],
-        authors=[author.get_username() for author in authors_of(ticket)],
-        must_be_heard=sorted({name for _, name, heard in members if heard}),
-        required=ticket.construction.instrument.required_adoptions
-        or settings.REQUIRED_ADOPTIONS,
+def held_position(position: Position, on_board: Collection[int]) -> HeldPosition:
+    """Give a row as the domain reads it."""
+    return HeldPosition(
+        position.member.get_username(),
+        PositionKind(position.kind),
+        parts=position.parts,
+        is_about_all=position.is_about_all,
+        is_on_board=position.member_id in on_board,
     )
-
-
-def authors_of(ticket: TaxicabTicket) -> list[User]:
-    """List who has a part in the set: owner, who hailed, chose, built, certified."""
-    construction = ticket.construction
-    ids = {construction.owner_id, ticket.hailed_by_id, ticket.report.created_by_id}
-    ids |= set(_builders(construction))
-    people = User.objects.filter(pk__in=ids)
-    return list(people.order_by("username"))
-
-
-def check_not_author(ticket: TaxicabTicket, by: User) -> None:
-    """Refuse who has a part in the set: nobody decides on a ticket of their own."""
-    if by in authors_of(ticket):
-        raise ForbiddenError(
-            f"{by.get_username()} has a part in {ticket.construction.key}, which "
-            f"{ticket.key} is about: nobody decides on a ticket of their own."
-        )
 
 
 def position_problem(ticket: TaxicabTicket, user: Person) -> str:
@@ -107,7 +130,7 @@ def position_problem(ticket: TaxicabTicket, user: Person) -> str:
         return "Positions are taken by the board."
     if user in authors_of(ticket):
         return "You have a part in this set: others take positions on it."
-    if ticket.stage != "hailed":
+    if not ticket.is_open:
         return f"{ticket.key} is {ticket.stage}."
     return ""
 
@@ -124,10 +147,54 @@ def awaiting_position(user: Person) -> "list[TaxicabTicket]":
     return [ticket for ticket in open_tickets if not position_problem(ticket, user)]
 
 
+def _check_member(ticket: TaxicabTicket, by: User) -> None:
+    check_may(by, Action.TAKE_POSITION, ticket.construction.instrument)
+    check_not_author(ticket, by)
+
+
+def _check_free(ticket: TaxicabTicket, kind: PositionKind, by: User) -> None:
+    """Refuse to hold two things at once: an objection and what contradicts it."""
+    if kind is PositionKind.NEEDS_PROCESSING:
+        return
+    stands = ticket.objections.filter(author=by, status=ObjectionStatus.STANDING)
+    if objection := stands.first():
+        raise ConflictError(
+            f"Your objection {objection.pk} to {ticket.key} stands "
+            f"({objection.scope}): withdraw it and say why, then take this position.",
+            objection=objection.pk,
+        )
+
+
+def _check_failures(
+    ticket: TaxicabTicket, kind: PositionKind, parts: Sequence[str]
+) -> None:
+    """Refuse to adopt in silence over what failed."""
+    if kind is not PositionKind.ADOPT:
+        return
+    failed = [f for f in failures_of(ticket.report) if not parts or f.part in parts]
+    if failed:
+        what = "1 failure" if len(failed) == 1 else f"{len(failed)} failures"
+        raise ConflictError(
+            f"{ticket.report} has {what}, first {failed[0].sentence}: adopt despite "
+            "failures, each of which needs a waiver, or take another position.",
+            failures=len(failed),
+        )
+
+
 def _write(
-    ticket: TaxicabTicket, kind: PositionKind, comment: str, by: User
+    ticket: TaxicabTicket,
+    kind: PositionKind,
+    comment: str,
+    keys: Sequence[str],
+    by: User,
 ) -> Position:
-    lock_open(ticket)
+    for key in keys:
+        check_part(ticket, key)
+    seen = {
+        part.key: part.sha256
+        for part in parts_of(ticket.report)
+        if not keys or part.key in keys
+    }
     before = ticket.positions.filter(member=by).first()
     position, _ = Position.objects.update_or_create(
         ticket=ticket,
@@ -135,7 +202,10 @@ def _write(
         defaults={
             "kind": kind,
             "comment": comment,
+            "report": ticket.report,
             "report_sha256": ticket.report.sha256,
+            "parts": seen,
+            "is_about_all": not keys,
         },
     )
     record(
@@ -147,6 +217,7 @@ def _write(
         why=comment,
         comment_before=before.comment if before else "",
         report_sha256=ticket.report.sha256,
+        parts=seen,
     )
     return position
 
@@ -157,16 +228,3 @@ def _read_kind(kind: PositionKind | str) -> PositionKind:
     except ValueError:
         known = ", ".join(PositionKind)
         raise InputError(f"{kind!r} is no position; there are {known}.") from None
-
-
-def _builders(construction: ConstructionTicket) -> Iterable[int]:
-    generations = construction.generations.all()
-    # Who answered for exposures that do not fit is judged by the board as well.
-    for name in ("created_by_id", "selection__created_by_id", "selection__override_by"):
-        yield from generations.values_list(name, flat=True)
-    yield from generations.exclude(verifications=None).values_list(
-        "verifications__created_by_id", flat=True
-    )
-    yield from Certification.objects.filter(ticket=construction).values_list(
-        "created_by_id", flat=True
-    )

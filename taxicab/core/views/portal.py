@@ -167,8 +167,11 @@ def repository(request: HttpRequest, slug: str) -> HttpResponse:
 def people(request: HttpRequest) -> HttpResponse:
     """Show who is what, and what each role may do."""
     check_may(request.user, Action.READ)
-    grants = RoleGrant.objects.select_related("user", "instrument").order_by(
-        "user__username", "role"
+    grants = (
+        RoleGrant.objects.select_related("user", "instrument")
+        # Who must be heard on what is kept in the board's room above.
+        .prefetch_related("user__required_voices")
+        .order_by("user__username", "role")
     )
     context = {
         "grants": grants,

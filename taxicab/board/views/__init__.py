@@ -1,0 +1,1 @@
+"""Pages of the board, a module for each thing that is done on them."""
