@@ -35,7 +35,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 def run_ours(repository: Path, runs: list[str], output: Path) -> None:
     """Report as a person would, with a database that is not there."""
     words = [sys.executable, str(PROJECT / "manage.py"), "report", "-v", "0"]
-    nowhere = {"TAXICAB_DATABASE_URL": "sqlite:////nonexistent/portal.sqlite3"}
+    nowhere = {"TAXICAB_DATABASE_URL": "postgresql://nobody:x@127.0.0.1:1/no"}
     _run([*words, *_flags(repository, runs, output)], nowhere)
 
 

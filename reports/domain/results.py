@@ -46,7 +46,10 @@ class Result(NamedTuple):
     @property
     def is_measured(self) -> bool:
         """Whether there is a number to judge."""
-        return _is_number(self.value) and _is_number(self.limit)
+        value, limit = self.value, self.limit
+        if value is None or limit is None:
+            return False
+        return math.isfinite(value) and math.isfinite(limit)
 
     @property
     def margin(self) -> float | None:

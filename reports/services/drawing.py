@@ -33,6 +33,11 @@ DIVERGING = "RdBu_r"
 NOT_A_MAP = {"PROCESSING"}
 """Tests whose value is yes or no: the verdict map shows them."""
 
+WORST = (
+    "How far the worst exposure of each amplifier is beyond the limit, below 0 within "
+    "it: what one night shows and the median hides."
+)
+
 Progress = Callable[[], None]
 
 
@@ -56,13 +61,14 @@ def draw_planes(stage: StageEvidence, instrument: str, folder: Path) -> list[dic
     )
     over = ", over all exposures" if any(r.exposure for r in stage.results) else ""
     drawn = [_keep_plane(drawing, folder, "", f"All tests that decide{over}.")]
-    for test in _numeric_tests(stage):
-        results = [r for r in stage.results if (r.level, r.test) == ("AMP", test)]
+    for test, results in _numeric_tests(stage).items():
         drawn.append(_draw_metric(stage, test, results, cells, outlines, folder))
         has_exposures = any(r.exposure for r in results)
         has_failed = not all(r.passed for r in results)
-        if has_exposures and has_failed and worst_margins(results):
-            drawn.append(_draw_worst(stage, test, results, cells, outlines, folder))
+        if has_exposures and has_failed and (margins := worst_margins(results)):
+            title = f"{test}, worst exposure"
+            drawing = _plot_worst(label, title, results, margins, cells, outlines)
+            drawn.append(_keep_plane(drawing, folder, title, WORST))
     return drawn
 
 
@@ -212,29 +218,23 @@ def _draw_metric(
     return _keep_plane(drawing, folder, test, caption)
 
 
-def _draw_worst(
-    stage: StageEvidence,
-    test: str,
+def _plot_worst(
+    label: str,
+    title: str,
     results: list[Result],
+    margins: Mapping[tuple[int, str], float],
     cells: list[Cell],
     outlines: list[Outline],
-    folder: Path,
-) -> dict[str, Any]:
+) -> str:
     """Draw how far each amplifier goes on its worst exposure."""
-    title = f"{test}, worst exposure"
-    drawing = plot_metric_plane(
+    return plot_metric_plane(
         cells,
         outlines,
-        {place: 100 * margin for place, margin in worst_margins(results).items()},
+        {place: 100 * margin for place, margin in margins.items()},
         failing={(r.detector, r.amplifier) for r in results if not r.passed},
-        title=f"{stage.plan.label}: {title}",
+        title=f"{label}: {title}",
         label="beyond the limit (% of the limit)",
     )
-    caption = (
-        "How far the worst exposure of each amplifier is beyond the limit, below 0 "
-        "within it: what one night shows and the median hides."
-    )
-    return _keep_plane(drawing, folder, title, caption)
 
 
 def _keep_plane(drawing: str, folder: Path, test: str, caption: str) -> dict[str, Any]:
@@ -245,11 +245,18 @@ def _keep_plane(drawing: str, folder: Path, test: str, caption: str) -> dict[str
     return {"title": test or "Verdict", "test": test, "caption": caption, "file": name}
 
 
-def _numeric_tests(stage: StageEvidence) -> list[str]:
-    measured = {r.test for r in stage.results if r.level == "AMP" and r.is_measured}
+def _numeric_tests(stage: StageEvidence) -> dict[str, list[Result]]:
+    """Group what was measured of amplifiers by test, in the order of the criteria."""
     known = [test for level, test in stage.notes if level == "AMP"]
-    others = sorted(measured - set(known))
-    return [t for t in (*known, *others) if t in measured and t not in NOT_A_MAP]
+    grouped: dict[str, list[Result]] = {test: [] for test in known}
+    for result in stage.results:
+        if result.level == "AMP":
+            grouped.setdefault(result.test, []).append(result)
+    return {
+        test: results
+        for test, results in grouped.items()
+        if test not in NOT_A_MAP and any(r.is_measured for r in results)
+    }
 
 
 def _is_advisory(stage: StageEvidence, result: Result) -> bool:

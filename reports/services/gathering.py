@@ -74,6 +74,11 @@ class StageEvidence:
         known |= set(self.combined) | set(self.tables) | set(self.unreadable)
         return sorted(known | {d for d, _ in self.residuals})
 
+    @cached_property
+    def exposures(self) -> list[int]:
+        """Ids of all exposures that have results."""
+        return sorted({r.exposure for r in self.results} - {0})
+
     def detector_names(self, instrument: str) -> dict[int, str]:
         """Name of every detector; its id where the camera is not described."""
         camera = CAMERAS.get(instrument)

@@ -3,15 +3,21 @@
 It is the portal's report, of what the repository itself knows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from calibrations.butler.client import ButlerGateway, ButlerSettings
 from calibrations.butler.errors import MissingCollectionError
-from calibrations.butler.records import DatasetInfo, RunContents
+from calibrations.butler.records import (
+    DatasetInfo,
+    Exposure,
+    RunContents,
+    ValidityRow,
+)
 from calibrations.domain.cameras.filters import FILTERS
 from calibrations.domain.names import BadNameError, parse_name, ticket_chain
 from reports.domain.contents import Dataset, plan_contents, wanted_types
@@ -86,6 +92,7 @@ def report_repository(
             say=lambda message: _say(on_event, message),
             tick=done.tick,
             with_pictures=with_pictures,
+            processes=os.cpu_count() or 1,
         )
     return {**summary, "sha256": seal_folder(folder)}
 
@@ -163,49 +170,63 @@ def _record(
     """Collect what the repository itself says of how a set was made."""
     runs = sorted({r for p in plans for r in (p.generation, p.verification)} - {""})
     kept = find_configs(gateway, runs)
+    exposures = _exposures(gateway, stages)
+    ranges: dict[str, list[ValidityRow]] = {}
     return ReportRecord(
-        parts={stage.plan.key: _part(gateway, stage, kept) for stage in stages}
+        parts={
+            stage.plan.key: PartRecord(
+                inputs=_inputs(stage, exposures, gateway.settings.instrument),
+                configuration=[
+                    {
+                        "collection": name,
+                        "overrides": {},
+                        "input_collections": [],
+                        "tasks": read_configs(kept[name]),
+                    }
+                    for name in _names(stage.plan)
+                ],
+                versions=fold_versions(
+                    (name, read_packages(kept[name])) for name in _names(stage.plan)
+                ),
+                validity=_validity(gateway, stage.plan, ranges),
+                has_portal=False,
+            )
+            for stage in stages
+        }
     )
 
 
-def _part(
-    gateway: ButlerGateway,
-    stage: StageEvidence,
-    kept: Mapping[str, Sequence[DatasetInfo]],
-) -> PartRecord:
-    plan = stage.plan
-    names = [name for name in (plan.generation, plan.verification) if name]
-    return PartRecord(
-        inputs=_inputs(gateway, stage),
-        configuration=[
-            {
-                "collection": name,
-                "overrides": {},
-                "input_collections": [],
-                "tasks": read_configs(kept[name]),
-            }
-            for name in names
-        ],
-        versions=fold_versions((name, read_packages(kept[name])) for name in names),
-        validity=_validity(gateway, plan),
-        has_portal=False,
-    )
+def _names(plan: StagePlan) -> list[str]:
+    return [name for name in (plan.generation, plan.verification) if name]
 
 
-def _inputs(gateway: ButlerGateway, stage: StageEvidence) -> list[dict[str, Any]]:
-    """Describe the exposures that have results, as the repository knows them."""
-    exposures = sorted({r.exposure for r in stage.results} - {0})
+def _exposures(
+    gateway: ButlerGateway, stages: Sequence[StageEvidence]
+) -> dict[int, Exposure]:
+    """Describe every exposure that has results, as the repository knows it."""
+    exposures = {e for stage in stages for e in stage.exposures}
     if not exposures:
+        return {}
+    where = _where(exposures, gateway.settings.instrument)
+    return {one.id: one for one in gateway.select_exposures(where)}
+
+
+def _where(exposures: Iterable[int], instrument: str) -> str:
+    chosen = ", ".join(map(str, sorted(exposures)))
+    return f"instrument='{instrument}' AND exposure IN ({chosen})"
+
+
+def _inputs(
+    stage: StageEvidence, known: Mapping[int, Exposure], instrument: str
+) -> list[dict[str, Any]]:
+    if not stage.exposures:
         return []
-    camera = gateway.settings.instrument
-    chosen = ", ".join(map(str, exposures))
-    where = f"instrument='{camera}' AND exposure IN ({chosen})"
     return [
         {
             "label": stage.plan.label,
             "purpose": "verification",
-            "where": where,
-            "exposures": [vars(one) for one in gateway.select_exposures(where)],
+            "where": _where(stage.exposures, instrument),
+            "exposures": [asdict(known[e]) for e in stage.exposures if e in known],
             "problems": [],
             "override_reason": "",
             "override_by": "",
@@ -213,15 +234,19 @@ def _inputs(gateway: ButlerGateway, stage: StageEvidence) -> list[dict[str, Any]
     ]
 
 
-def _validity(gateway: ButlerGateway, plan: StagePlan) -> list[dict[str, Any]]:
+def _validity(
+    gateway: ButlerGateway, plan: StagePlan, ranges: dict[str, list[ValidityRow]]
+) -> list[dict[str, Any]]:
     """Find where a generation is certified, in its ticket's chain."""
     try:
         name = parse_name(plan.generation)
     except BadNameError:
         return []
-    try:
-        rows = gateway.validity(ticket_chain(name.instrument, name.ticket or ""))
-    except MissingCollectionError:
-        return []
+    chain = ticket_chain(name.instrument, name.ticket or "")
+    if chain not in ranges:
+        try:
+            ranges[chain] = gateway.validity(chain)
+        except MissingCollectionError:
+            ranges[chain] = []
     wanted = (plan.generation, plan.calib_type)
-    return fold_validity(row for row in rows if (row.run, row.type) == wanted)
+    return fold_validity(row for row in ranges[chain] if (row.run, row.type) == wanted)

@@ -159,6 +159,8 @@ def test_what_is_not_there_is_named(repository, tmp_path):
     output = tmp_path / "report"
     with pytest.raises(CommandError, match="no Butler repository at"):
         report(tmp_path / "nowhere", output, runs[0])
+    with pytest.raises(CommandError, match="no Butler repository at"):
+        report(tmp_path, output, runs[0])
     with pytest.raises(CommandError, match=f"nearest: .*{runs[0]}"):
         report(root, output, runs[0].replace("verifyBias", "verifyBais"))
     with pytest.raises(CommandError, match=r"Nothing in .* is a calibration"):

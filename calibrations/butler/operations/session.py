@@ -40,12 +40,15 @@ class Session:
         if writeable:
             assert self._lock is not None, "a writer holds the lock"
         root = self.settings.root
-        if "://" not in root and not Path(root).exists():
+        try:
+            # A folder, an address, or a label of the site's index of repositories.
+            opened = Butler.from_config(root, writeable=writeable, **options)
+        except FileNotFoundError as error:
             raise NotFoundError(
                 f"There is no Butler repository at {root}. Make it, or correct the "
                 f"repository's location."
-            )
-        with Butler.from_config(root, writeable=writeable, **options) as butler:
+            ) from error
+        with opened as butler:
             yield butler
 
     @contextmanager
