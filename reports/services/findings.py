@@ -159,8 +159,11 @@ def worst_place(report: VerificationReport, key: str) -> tuple[int, str]:
     for stage in report.summary.get("stages", ()):
         for one in stage.get("failing_amplifiers", ()) if stage["key"] == key else ():
             return one["detector"], one["amplifier"]
-    layout = plane_of(report.ticket.instrument_id)
-    return next(iter(layout.places))
+    try:
+        measured = read_index(report, key).places.get("AMP", ())
+    except NotFoundError:
+        measured = ()
+    return next(iter(measured or plane_of(report.ticket.instrument_id).places))
 
 
 def trend_over_exposures(
