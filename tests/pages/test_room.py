@@ -1,0 +1,34 @@
+"""The review room's rows on the hailing ticket: with their waivers and what to do."""
+
+import pytest
+
+from taxicab.board import services as board
+from tests.support import evidence, pages
+
+
+@pytest.fixture
+def room(construction, seal, scientist):
+    """A set before the board whose report has its files."""
+    report = seal(construction, ("bias", evidence.EXPOSURES[:3]))
+    return board.hail(construction, report=report, by=scientist)
+
+
+def test_the_ten_things_that_matter_are_on_the_ticket(room, members):
+    browser = pages.visitor(members[0])
+    page = pages.text_of(browser.get(f"/taxicab/{room.key}/"))
+    n = sum(len(stage["clusters"]) for stage in room.report.summary["stages"])
+    assert page.count('role="listitem"') == min(10, n)
+    # A row opens on what is known of it, and says what a member can do about it.
+    assert "/reports/DM-100/1/clusters/bias/AMP/NOISE/?raft=R22" in page
+    assert "no waiver" in page
+    key = "bias%3AAMP%3ANOISE%3Aamplifier%3AR22%3A4%3AC05%3A0"
+    assert key in page
+    assert "Write a waiver…" in page
+    assert "Object…" in page
+
+
+def test_who_built_the_set_can_only_discuss(room, scientist):
+    page = pages.text_of(pages.visitor(scientist).get(f"/taxicab/{room.key}/"))
+    assert "Write a waiver…" not in page
+    assert "Object…" not in page
+    assert "Discuss…" in page
