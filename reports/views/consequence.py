@@ -32,6 +32,9 @@ WIDTH = 1000
 MARGIN = 0.08
 """Share of the width for all time before the first edge, and for all after the last."""
 
+REACH = timedelta(days=3653)
+"""Ten years are drawn to scale: curated calibrations begin at any time before."""
+
 WORDS = {
     Change.SAME: "as before",
     Change.REPLACED: "replaced",
@@ -58,8 +61,8 @@ class Axis:
     def __init__(self, lanes: Iterable[Lane]) -> None:
         edges = {e for lane in lanes for r in lane.rows for e in (r.begin, r.end) if e}
         times = sorted(datetime.fromisoformat(edge) for edge in edges)
-        self.first = times[0] if times else datetime(2000, 1, 1)
-        last = times[-1] if times else self.first
+        last = times[-1] if times else datetime(2000, 1, 1)
+        self.first = next((one for one in times if one > last - REACH), last)
         self.last = max(last, self.first + timedelta(days=1))
 
     def place(self, instant: str | None, *, is_end: bool = False) -> float:
@@ -68,6 +71,7 @@ class Axis:
             return float(WIDTH) if is_end else 0.0
         span = (self.last - self.first).total_seconds()
         since = (datetime.fromisoformat(instant) - self.first).total_seconds()
+        since = max(since, -span * MARGIN / 2)
         return round(WIDTH * (MARGIN + (1 - 2 * MARGIN) * since / span), 1)
 
     def bar(self, begin: str | None, end: str | None, look: str, title: str) -> Bar:

@@ -85,6 +85,19 @@ def test_timelines_show_what_is_replaced_shadowed_and_missing(known, observer):
         assert word in page
 
 
+def test_what_is_older_than_ten_years_takes_no_room(report, observer):
+    ReportConsequence.objects.create(
+        report=report,
+        chain="LSSTComCam/calib",
+        now=[row(OLD, "1970-01-01T00:00:00", A)],
+        then=[row(NEW, A, C), row(OLD, "1970-01-01T00:00:00", A)],
+    )
+    answer = pages.visitor(observer).get(ADDRESS)
+    ever, old, new, after = answer.context["lanes"][0]["then"]
+    assert 0 < ever.width < old.x + old.width <= new.x + 0.1
+    assert new.width > 800 > after.width
+
+
 @pytest.mark.parametrize(
     ("asked", "now", "then"),
     [
