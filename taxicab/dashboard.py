@@ -23,6 +23,7 @@ from distribution.models import (
 from reports.models import ReportStatus
 from taxicab.board.models import ProcessingTask, TaskStatus, TaxicabStage, TaxicabTicket
 from taxicab.board.services import authors_of, awaiting_position, deliberation_of
+from taxicab.board.services.meetings import upcoming
 from taxicab.core.models import Instrument, Repository
 from taxicab.core.pages import POLL_ENDED, signed_in
 from taxicab.core.roles import Action
@@ -62,6 +63,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "jobs": readable_jobs(request.user).listed().unfinished()[:12],
         "failed": readable_jobs(request.user).listed().filter(status="failed")[:5],
         "sites": _sites(signed_in(request)),
+        "upcoming": upcoming(request.user),
     }
     return render(request, "core/dashboard.html", context)
 

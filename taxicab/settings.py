@@ -8,11 +8,15 @@ import os
 from pathlib import Path
 
 from taxicab.environment import (
+    WEEKDAYS,
+    clock_time,
     database_from_url,
     flag,
     is_loopback,
+    one_of,
     positive,
     read_secret,
+    time_zone,
     words,
 )
 
@@ -22,8 +26,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 TAXICAB_DATA = Path(os.environ.get("TAXICAB_DATA", BASE_DIR / "var")).resolve()
 EVIDENCE_ROOT = TAXICAB_DATA / "evidence"  # reports, addressed by their SHA-256
 # Images whose tiles are made once a report is ready; of the others when they are asked
-# for. A full detector takes some 3 s and 60 MB.
-TILES_WITH_REPORT = positive("TAXICAB_TILES_WITH_REPORT", default=60)
+# for. A full detector takes some 3 s, in which its site's queue waits, and 70 MB.
+TILES_WITH_REPORT = positive("TAXICAB_TILES_WITH_REPORT", default=24)
+# Signs decision records; outside the database, so that who owns that cannot sign.
+SIGNING_KEY_FILE = Path(
+    os.environ.get("TAXICAB_SIGNING_KEY_FILE", TAXICAB_DATA / "signing_key.pem")
+)
 WORK_ROOT = TAXICAB_DATA / "work"  # graphs, logs and exports of jobs
 
 # --- Safety ----------------------------------------------------------------------
@@ -171,6 +179,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "taxicab.core.tasks.deliver_waiting_notices",
         "schedule": 60.0,  # seconds
     },
+    "schedule-meetings": {
+        "task": "taxicab.board.tasks.schedule_meetings",
+        "schedule": 300.0,  # seconds: a new ticket is flagged within this time
+    },
     "retry-waiting-self-reviews": {
         "task": "distribution.tasks.retry_waiting_self_reviews",
         "schedule": 1800.0,  # seconds: raws of a new night come once a day
@@ -227,6 +239,11 @@ SPECTACULAR_SETTINGS = {
 
 # --- The board -------------------------------------------------------------------
 REQUIRED_ADOPTIONS = positive("TAXICAB_REQUIRED_ADOPTIONS", default=2)
+MEETING_WEEKDAY = one_of("TAXICAB_MEETING_WEEKDAY", WEEKDAYS, default="Tuesday")
+MEETING_TIME = clock_time("TAXICAB_MEETING_TIME", default="14:00")
+MEETING_ZONE = time_zone("TAXICAB_MEETING_ZONE", default="America/Los_Angeles")
+MEETING_MINUTES = positive("TAXICAB_MEETING_MINUTES", default=60)
+MEETING_PLACE = os.environ.get("TAXICAB_MEETING_PLACE", "")  # a room, or a link
 
 # --- Logging ---------------------------------------------------------------------
 LOGGING = {

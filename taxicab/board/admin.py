@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin
 
 from taxicab.board.models import (
+    DecisionRecord,
+    Meeting,
     Objection,
     Position,
     RequiredVoice,
@@ -79,3 +81,18 @@ class WaiverAdmin(ReadOnlyAdmin):
 
     list_display = ("instrument", "scope", "ticket", "written_by", "expires_on")
     list_filter = ("instrument", "calib_type")
+
+
+@admin.register(Meeting)
+class MeetingAdmin(ReadOnlyAdmin):
+    """The board's meetings."""
+
+    list_display = ("day", "status", "reason", "closed_by")
+    list_filter = ("status",)
+
+
+@admin.register(DecisionRecord)
+class DecisionRecordAdmin(ReadOnlyAdmin):
+    """Decisions as they were frozen."""
+
+    list_display = ("ticket", "sha256", "key_id", "made_at")

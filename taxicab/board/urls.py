@@ -2,10 +2,24 @@
 
 from django.urls import path
 
-from taxicab.board.views import deciding, discussion, tickets
+from taxicab.board.views import deciding, discussion, meetings, records, tickets
 
 urlpatterns = [
     path("", tickets.taxicabs, name="taxicabs"),
+    path("public-key.pem", records.public_key, name="public-key"),
+    path("meetings/", meetings.meetings, name="meetings"),
+    path("meetings/calendar.ics", meetings.calendar, name="meetings-calendar"),
+    path(
+        "meetings/calendar/<str:token>.ics",
+        meetings.subscribed,
+        name="meetings-subscribed",
+    ),
+    path("meetings/schedule/", meetings.schedule, name="meetings-schedule"),
+    path("meetings/<str:day>/", meetings.meeting, name="meeting"),
+    path("meetings/<str:day>/attend/", meetings.attend, name="meeting-attend"),
+    path("meetings/<str:day>/leave/", meetings.leave, name="meeting-leave"),
+    path("meetings/<str:day>/remark/", meetings.remark, name="meeting-remark"),
+    path("meetings/<str:day>/close/", meetings.close, name="meeting-close"),
     path("hail/<str:key>/", tickets.hail, name="taxicab-hail"),
     path(
         "tasks/<str:key>/<int:number>/done/",
@@ -49,6 +63,8 @@ urlpatterns = [
         discussion.correct,
         name="taxicab-correct",
     ),
+    path("<str:key>/record/", records.record, name="taxicab-record"),
+    path("<str:key>/record.json", records.download, name="taxicab-record-file"),
     path("<str:key>/adopt/", tickets.adopt, name="taxicab-adopt"),
     path("<str:key>/reject/", tickets.reject, name="taxicab-reject"),
     path("<str:key>/withdraw/", tickets.withdraw, name="taxicab-withdraw"),

@@ -17,6 +17,10 @@ LISTS = (
     "/people/",
     "/help/",
     "/api/docs/",
+    "/taxicab/meetings/",
+    "/taxicab/meetings/calendar.ics",
+    "/notices/",
+    "/notices/choices/",
 )
 TICKETS = (
     "/construction/DM-100/",
@@ -32,6 +36,8 @@ TICKETS = (
     "/reports/DM-100/1/",
     "/taxicab/TAXICAB-1/",
     "/taxicab/TAXICAB-1/live/",
+    "/taxicab/TAXICAB-1/record/",
+    "/taxicab/TAXICAB-1/record.json",
     "/deployments/DM-200/",
     "/deployments/DM-200/live/",
 )

@@ -10,6 +10,7 @@ from taxicab.board.models import TaxicabStage, TaxicabTicket
 from taxicab.board.services.authors import check_not_author
 from taxicab.board.services.consensus import consensus_of
 from taxicab.board.services.hailing import check_reason, lock_open, subject_of
+from taxicab.board.services.records import freeze_record
 from taxicab.board.services.telling import tell_decided
 from taxicab.core.roles import Action
 from taxicab.core.services.audit import move
@@ -87,5 +88,6 @@ def _decide(
         decided_at=timezone.now(),
         decision_reason=reason.strip(),
     )
+    freeze_record(decided)
     tell_decided(decided, by=by)
     return decided

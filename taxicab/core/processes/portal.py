@@ -97,20 +97,24 @@ def _close_database(folder: Path) -> None:
 
 
 def prepare_portal(environment: Mapping[str, str]) -> None:
-    """Bring the database to the present schema and collect the static files.
+    """Bring the database to the present schema, collect static files, make the key.
 
     Raises
     ------
     ProcessError
-        Raised if either fails, with what it wrote.
+        Raised if one of these fails, with what it wrote.
     """
     if data := environment.get("TAXICAB_DATA"):
         Path(data).mkdir(parents=True, exist_ok=True)  # SQLite makes no folders
         if not environment.get("TAXICAB_DATABASE_URL"):
             _close_database(Path(data))
-    for command in (["migrate"], ["collectstatic"]):
+    for command in (
+        ["migrate", "--noinput"],
+        ["collectstatic", "--noinput"],
+        ["make_signing_key"],
+    ):
         done = subprocess.run(
-            [sys.executable, "-m", "django", *command, "--noinput", "--verbosity=0"],
+            [sys.executable, "-m", "django", *command, "--verbosity=0"],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,

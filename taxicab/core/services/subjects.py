@@ -29,6 +29,7 @@ Person = AbstractBaseUser | AnonymousUser
 _PAGES = {
     "construction": "construction-ticket",
     "taxicab": "taxicab-ticket",
+    "meeting": "meeting",
     "deployment": "deployment",
     "repository": "repository",
 }

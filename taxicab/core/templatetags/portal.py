@@ -34,7 +34,7 @@ _LOOKS = {
     "resolved done",
     "failed": "failed rejected object differs missing_file standing",
     "waived": "waived overridden mixed warning adopt_despite",
-    "running": "running deploying looking building",
+    "running": "running deploying looking building scheduled",
     "waiting": "waiting queued planned filed hailed flagged generated verified open "
     "needs_processing",
     "stale": "stale lost lapsed",
