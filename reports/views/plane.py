@@ -59,11 +59,15 @@ class Asked:
     high: float | None
 
     @property
+    def choice(self) -> str:
+        """Part and test in one word, as the page's list has them."""
+        return f"{self.part}/" + (f"{self.level}.{self.test}" if self.test else "")
+
+    @property
     def query(self) -> str:
         """The words of the address, to be shared with other views."""
         words = {
-            "test": f"{self.part}/"
-            + (f"{self.level}.{self.test}" if self.test else ""),
+            "test": self.choice,
             "over": self.over,
             "show": self.shown,
             "low": "" if self.low is None else self.low,
@@ -89,8 +93,18 @@ def plane(request: HttpRequest, key: str, version: int) -> HttpResponse:
     shown = _values(found, asked)
     low, high = scale_of(shown, asked.shown, low=asked.low, high=asked.high)
     layout = plane_of(found.ticket.instrument_id)
-    worst = _worst(found, shown)
+    addresses = {
+        "geometry": reverse("report-geometry", args=[layout.instrument]),
+        "values": reverse("report-plane-values", args=[key, version]),
+        "detector": reverse("report-detector", args=[key, version, "NAME"]),
+    }
     context |= {
+        # Asked for while the script is still on its way, word for word as it will.
+        "early": (
+            addresses["geometry"],
+            f"{addresses['values']}?"
+            + urlencode({"test": asked.choice, "over": asked.over}),
+        ),
         "choices": _choices(found),
         "over_choices": [*OVER, *map(str, shown.exposures)],
         "shown_choices": SHOWN,
@@ -98,12 +112,10 @@ def plane(request: HttpRequest, key: str, version: int) -> HttpResponse:
         "unit": shown.unit,
         "low": f"{low:.4g}",
         "high": f"{high:.4g}",
-        "worst": worst,
+        "worst": _worst(found, shown),
         "detectors": layout.names.values(),
         "settings": {
-            "geometry": reverse("report-geometry", args=[layout.instrument]),
-            "values": reverse("report-plane-values", args=[key, version]),
-            "detector": reverse("report-detector", args=[key, version, "NAME"]),
+            **addresses,
             "colours": COLOURS,
             "margin": MARGIN_COLOURS,
             "verdict": VERDICT_FILLS,
