@@ -128,7 +128,7 @@
   function drawLegend() {
     const bar = one(".plate-legend canvas");
     const colours = plate.colours[plate.isCompared ? "diverging" : state.colours];
-    const { low, high, kind } = plate.range();
+    const { low, high, kind } = plate.stretch;
     const at = window.Stretch.place(kind, low, high, plate.isCompared);
     const context = bar.getContext("2d");
     const picture = context.createImageData(bar.width, 1);
@@ -173,7 +173,7 @@
   }
 
   function told() {
-    if (!plate.width) return;
+    if (!plate.stretch) return; // nothing is drawn yet
     drawLegend();
     placePins();
     if (wantsExact) say();

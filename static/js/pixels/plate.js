@@ -23,9 +23,10 @@ window.Plate = class {
   get shown() { return this.state.mode === "blink" ? this.state.phase : this.state.mode; }
   get fitZoom() { return Math.min(this.width / this.nx, this.height / this.ny); }
 
-  // The binning that fits the screen: its pixels are just finer than the screen's.
+  // The binning nearest to the screen's pixels: a finer one would be four times the
+  // tiles for what the screen averages away.
   get level() {
-    const wanted = Math.floor(Math.log2(1 / this.state.zoom) + 1e-9);
+    const wanted = Math.round(Math.log2(1 / this.state.zoom));
     return Math.min(this.pyramids.candidate.top, Math.max(0, wanted));
   }
 
@@ -113,7 +114,7 @@ window.Plate = class {
     for (let between = top - 1; between > level; between -= 1) this.drawLevel(between, false);
     if (level < top) this.drawLevel(level, true);
     this.drawOverlays();
-    this.canvas.dataset.ready = this.waiting ? "no" : "yes";
+    this.canvas.dataset.ready = this.waiting && !this.problem ? "no" : "yes";
     this.told();
   }
 

@@ -64,14 +64,14 @@ window.Stretch = (() => {
   function halfRange(lists, centre) {
     const far = [];
     for (const values of lists) {
-      const step = Math.max(1, Math.floor((values.length * lists.length) / 200_000));
+      const step = Math.max(1, Math.floor((values.length * lists.length) / 20_000));
       for (let i = 0; i < values.length; i += step) {
         const off = Math.abs(values[i] - centre);
         if (Number.isFinite(off)) far.push(off);
       }
     }
-    far.sort((p, q) => p - q);
-    return far.length ? far[Math.floor(0.995 * (far.length - 1))] : 0;
+    const sorted = Float64Array.from(far).sort();
+    return sorted.length ? sorted[Math.floor(0.995 * (sorted.length - 1))] : 0;
   }
 
   return { table, place, combine, paint, halfRange };
