@@ -10,25 +10,31 @@ is timed the counts of our report are compared with the tables.
 """
 
 import argparse
+import contextlib
+import ctypes
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.report_data import PROFILE, make_verified
-from benchmarks.timing import median_seconds, print_rows
+from benchmarks.timing import print_rows
 from calibrations.domain.cameras import camera
 
 INSTRUMENT = "LSSTCam"
 FILTERS = ("u_24", "g_6", "r_57", "i_39", "z_20", "y_10")
 REACH = 5.0
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -140,16 +146,47 @@ def _race(folder: Path, arguments: argparse.Namespace) -> None:
         print(f"{n_results:,} results, as the tables have them.")
     n = sum(len(d.amplifiers) for d in camera(INSTRUMENT).detectors)
     print(f"{len(runs)} runs; whole camera × exposures: {n * arguments.exposures:,}.")
-    medians = median_seconds(cases, arguments.repeats)
+    medians = measure(cases, arguments.repeats)
+    ours = medians["ours"]
     rows = []
-    for name, seconds in medians.items():
+    for name, (wall_s, processor_s) in medians.items():
         n_files, size_mb = measure_size(outputs[name])
-        ratio = f"{seconds / medians['ours']:.1f}"
-        rows.append((name, f"{seconds:.1f}", ratio, str(n_files), f"{size_mb:.0f}"))
-    print_rows(("", "seconds", "ratio", "files", "MB"), rows)
+        figures = (wall_s, wall_s / ours[0], processor_s, processor_s / ours[1])
+        sizes = (str(n_files), f"{size_mb:.0f}")
+        rows.append((name, *(f"{figure:.1f}" for figure in figures), *sizes))
+    titles = ("", "seconds", "ratio", "processor seconds", "ratio", "files", "MB")
+    print_rows(titles, rows)
     if theirs := medians.get("cpv_report.py"):
-        met = "met" if theirs >= REACH * medians["ours"] else "MISSED"
+        met = "met" if theirs[0] >= REACH * ours[0] else "MISSED"
         print(f"Reach {REACH:g} times: {met}.")
+
+
+def measure(
+    cases: dict[str, Callable[[], None]], repeats: int
+) -> dict[str, tuple[float, float]]:
+    """Run the cases in turn; medians of seconds and of processor seconds."""
+    # What a command leaves running becomes ours, so that its processor time counts.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+    for _ in range(repeats):
+        for name, run in cases.items():
+            begin, before = time.perf_counter(), _children_s()
+            run()
+            wall_s = time.perf_counter() - begin
+            taken[name].append((wall_s, _children_s() - before))
+    return {
+        name: (median(w for w, _ in times), median(p for _, p in times))
+        for name, times in taken.items()
+    }
+
+
+def _children_s() -> float:
+    """Wait for all children; processor seconds of all that there were."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _fresh(output: Path) -> Path:
