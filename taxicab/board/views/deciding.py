@@ -261,7 +261,8 @@ def _scope(failure: Failure) -> dict[str, Any]:
         "test": failure.test,
         "detector": failure.detector if failure.detector >= 0 else None,
         "amplifier": failure.amplifier,
-        "about": f"{failure.level} {failure.test}, {failure.place}"[:200],
+        # Type, test and place say it all, unless it is about many detectors.
+        "about": "" if failure.detector >= 0 else failure.place[:200],
     }
 
 
