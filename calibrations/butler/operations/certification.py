@@ -5,6 +5,7 @@ from typing import Any
 
 from astropy.time import Time
 from lsst.daf.butler import Butler, CollectionType, DatasetRef, Timespan
+from lsst.resources import ResourcePath
 
 from calibrations.butler.errors import OverlapError, RunInUseError
 from calibrations.butler.operations.queries import find_datasets, spell_time
@@ -223,7 +224,19 @@ def remove_run(session: Session, run: str) -> int:
             )
         count = len(butler.query_all_datasets(run, find_first=False, limit=None))
         butler.removeRuns([run])
+        _sweep(butler, run)
     return count
+
+
+def _sweep(butler: Butler, run: str) -> None:
+    """Remove files of a run that a killed process had not registered yet."""
+    if butler.collections.query(f"{run}/*"):
+        return  # their files may lie below this run's
+    for root in butler.get_datastore_roots().values():
+        folder = root and root.join(run, forceDirectory=True)
+        if folder and folder.exists():
+            for uri in ResourcePath.findFileResources([folder]):
+                uri.remove()
 
 
 def _links(butler: Butler, run: str, types: Iterable[str]) -> set[tuple[str, str]]:

@@ -115,7 +115,11 @@ def test_a_run_that_is_tagged_or_chained_is_not_removed(raw_site):
 def test_a_run_that_nobody_needs_is_removed(raw_site):
     gateway = raw_site.gateway()
     gateway.run_pipeline(raw_site.request())
+    # A killed process leaves files that it had not registered yet.
+    stray = raw_site.repository / GENERATED / "bias" / "unregistered.fits"
+    stray.write_bytes(b"half")
     assert gateway.remove_run(GENERATED) > 0
+    assert not stray.exists()
     assert gateway.collections(GENERATED) == []
     assert raw_site.files(GENERATED) == {}
     assert gateway.remove_run(GENERATED) == 0
