@@ -3,6 +3,7 @@
 import pytest
 
 from taxicab.board import services as board
+from tests.support import board as make
 from tests.support import evidence, pages
 
 
@@ -32,3 +33,22 @@ def test_who_built_the_set_can_only_discuss(room, scientist):
     assert "Write a waiver…" not in page
     assert "Object…" not in page
     assert "Discuss…" in page
+
+
+def test_the_full_list_is_folded_under_the_worst(room, members):
+    page = pages.text_of(pages.visitor(members[0]).get(f"/taxicab/{room.key}/"))
+    n = len(board.deliberation_of(room).covers)
+    assert f"{n}, {n} without a waiver that holds" in page
+    assert f"<summary>The full list: {n} failures</summary>" in page
+    assert '<details class="every">' in page
+
+
+def test_the_list_is_open_where_no_row_stands_above_it(construction, scientist):
+    report = make.make_report(construction, clusters=[("bias", make.make_cluster())])
+    stage = report.summary["stages"][0]
+    stage |= {"clusters": [], "missing": "It is not verified."}
+    report.save()
+    bare = board.hail(construction, report=report, by=scientist)
+    page = pages.text_of(pages.visitor(scientist).get(f"/taxicab/{bare.key}/"))
+    assert 'role="listitem"' not in page
+    assert '<details class="every" open>' in page

@@ -34,6 +34,7 @@ def worst(
         "findings": findings,
         "n_clusters": count_clusters(found.report),
         "baseline": find_baseline(found.report),
+        "n_bare": sum(not cover.state.is_covered for cover in covers),
         "n_waived": sum(
             cover.failure.n_failed for cover in covers if cover.state.is_covered
         ),
