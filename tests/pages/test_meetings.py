@@ -10,8 +10,9 @@ from taxicab.board import services
 from taxicab.board.models import Meeting
 from taxicab.board.services import meetings
 from taxicab.core.domain.signatures import find_signature_faults, read_public_key
+from taxicab.core.models import Instrument
 from taxicab.core.services.keys import make_key
-from tests.support import pages
+from tests.support import pages, people
 from tests.support.rest import client_of
 
 MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -97,6 +98,17 @@ def test_meetings_show_each_person_their_cameras(flagged, stranger):
     assert "is skipped" in pages.text_of(
         pages.visitor(stranger).get("/taxicab/meetings/")
     )
+
+
+def test_who_closes_is_told_of_their_own_cameras(flagged, members, clock):
+    clock(MONDAY + timedelta(days=2))
+    latiss = Instrument.objects.get(name="LATISS")
+    elsewhere = people.make_person("lena", "board", latiss)
+    page = pages.text_of(pages.visitor(elsewhere).get(f"{MEETING}close/"))
+    assert flagged.key not in page
+    assert "Nothing of your cameras is left undecided." in page
+    page = pages.text_of(pages.visitor(members[0]).get(f"{MEETING}close/"))
+    assert f"put on the next agenda: {flagged.key}." in page
 
 
 def test_a_meeting_that_is_not_there(clock, observer):

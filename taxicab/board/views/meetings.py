@@ -108,8 +108,10 @@ def remark(request: HttpRequest, day: str) -> HttpResponse:
 def close(request: HttpRequest, day: str) -> HttpResponse:
     """Ask before a meeting is closed."""
     found = service.find_meeting(day)
-    check_may(request.user, Action.DECIDE)
-    waiting = [i.ticket.key for i in found.items.all() if i.ticket.is_open]
+    user = signed_in(request)
+    check_may(user, Action.DECIDE)
+    mine = readable_tickets(user).open().filter(agenda_items__meeting=found)
+    waiting = [ticket.key for ticket in mine]
     sheet = Sheet(
         title=f"Close the {found}?",
         submit="Close the meeting",
@@ -118,12 +120,12 @@ def close(request: HttpRequest, day: str) -> HttpResponse:
             "The minutes are frozen: attendance, what was said, what was decided.",
             f"Undecided, and put on the next agenda: {', '.join(waiting)}."
             if waiting
-            else "Nothing is left undecided.",
+            else "Nothing of your cameras is left undecided.",
         ),
     )
 
     def act(_: dict) -> str:
-        service.close_meeting(found, by=signed_in(request))
+        service.close_meeting(found, by=user)
         return f"The {found} is closed."
 
     return answer_sheet(request, sheet, forms.Form(posted(request)), act)
