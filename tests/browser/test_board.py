@@ -48,7 +48,9 @@ def visit(hailed, site, open_page, log_in):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     yield visit_
     for watched in visitors:
-        assert watched.page.evaluate(STICKS_OUT) <= 0, watched.page.url
+        # A page still open loads anew when its poll says that all is decided, perhaps
+        # just now: asked again then, which `evaluate` would not do.
+        watched.page.wait_for_function(f"({STICKS_OUT}) <= 0", timeout=10_000)
         watched.check_quiet()
 
 
