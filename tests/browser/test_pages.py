@@ -144,3 +144,15 @@ def test_commands_are_copied(address, open_page, log_in, hailed):
     held = watched.page.evaluate("navigator.clipboard.readText()")
     assert held == "pipetask run -b $REPO\nbutler certify-calibrations"
     watched.check_quiet()
+
+
+def test_every_choice_of_notices_is_reached_on_a_narrow_screen(
+    address, open_page, log_in
+):
+    watched = open_page(width=360)
+    log_in(watched, address, "nora", "correct horse nora")
+    watched.page.goto(f"{address}/notices/choices/")
+    # A click is refused where something, a pinned column for one, lies above it.
+    for box in watched.page.locator(".boxes input").all():
+        box.click(timeout=5000)
+    watched.check_quiet()

@@ -19,6 +19,11 @@ def test_the_ten_things_that_matter_are_on_the_ticket(room, members):
     page = pages.text_of(browser.get(f"/taxicab/{room.key}/"))
     n = sum(len(stage["clusters"]) for stage in room.report.summary["stages"])
     assert page.count('role="listitem"') == min(10, n)
+    assert 'data-label="waiver"' in page
+    # A report by itself knows of no waivers, and does not say that there are none.
+    alone = pages.text_of(browser.get("/reports/DM-100/1/"))
+    assert 'role="listitem"' in alone
+    assert 'data-label="waiver"' not in alone
     # A row opens on what is known of it, and says what a member can do about it.
     assert "/reports/DM-100/1/clusters/bias/AMP/NOISE/?raft=R22" in page
     assert "no waiver" in page
