@@ -25,8 +25,9 @@ def decide(taxicab: TaxicabTicket, narrator: Narrator) -> None:
     failed = _waive(taxicab, narrator)
     kind = PositionKind.ADOPT_DESPITE if failed else PositionKind.ADOPT
     for name, comment in COMMENTS.items():
-        board.take_position(taxicab, kind=kind, comment=comment, by=person(name))
-        narrator.say(f"{name.capitalize()}: {kind.label.lower()}. “{comment}”")
+        member = person(name)
+        board.take_position(taxicab, kind=kind, comment=comment, by=member)
+        narrator.say(f"{member.first_name}: {kind.label.lower()}. “{comment}”")
     board.adopt(
         taxicab,
         by=person("tomas"),

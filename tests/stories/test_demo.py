@@ -103,6 +103,8 @@ def test_the_board_adopts_despite_what_it_waives(
     told = StringIO()
     # Interrupted after the objection, it goes on.
     tomas = members[1]
+    tomas.first_name = "Tomás"
+    tomas.save()
     board.raise_objection(taxicab, about="the flat", reason="Saturated?", by=tomas)
     decide(taxicab, Narrator(told))
     assert taxicab.stage == "adopted"
@@ -111,4 +113,5 @@ def test_the_board_adopts_despite_what_it_waives(
     by = {waiver.written_by.username for waiver in taxicab.waivers.all()}
     assert by <= {"ines"}
     assert (taxicab.decided_by, taxicab.objections.get().status) == (tomas, "resolved")
+    assert "Tomás: adopt" in told.getvalue()
     assert "TAXICAB-1 is adopted." in told.getvalue()
