@@ -108,15 +108,17 @@ def clipped_statistics(
         return ClippedStatistics(0, 0, nan, nan, nan, nan, nan, nan)
     q25, median, q75 = _quantiles(sample, [0.25, 0.5, 0.75])
     mean, everything, n = _within(sample, median, math.inf)
-    kept = (mean, everything, n)
+    kept, passed = (mean, everything, n), None
     centre, limit = median, sigma * IQR_TO_SIGMA * (q75 - q25)
     for _ in range(n_passes):
         inside = _within(sample, centre, limit)
         if not inside[2]:
             break
-        before, kept = kept, inside
         # Passes that would do the same again are left out, and one on a single value.
-        if kept[2] == 1 or kept == before:
+        # The first clips about the median: what it keeps says nothing of the second.
+        is_last = inside[2] == 1 or inside == passed
+        kept = passed = inside
+        if is_last:
             break
         centre, limit = kept[0], sigma * math.sqrt(kept[1])
     return ClippedStatistics(
