@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -18,7 +18,11 @@ from calibrations.imaging.statistics import (
 )
 
 IQR_TO_SIGMA = 0.741301109252802
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much],
+)
 
 
 def reference(sample, sigma, n_passes):
@@ -30,7 +34,11 @@ def reference(sample, sigma, n_passes):
     q25, centre, q75 = np.quantile(x, [0.25, 0.5, 0.75])
     limit, kept = sigma * IQR_TO_SIGMA * (q75 - q25), x
     for _ in range(n_passes):
-        inside = x[np.abs(x - centre) <= limit]
+        distance = np.abs(x - centre)
+        # Whether a value just on the limit is kept is a matter of rounding.
+        on_edge = np.abs(distance - limit) <= 1e-9 * (1.0 + limit)
+        assume(limit == 0 or not on_edge.any())
+        inside = x[distance <= limit]
         if not inside.size:
             break
         kept = inside
