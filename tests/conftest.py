@@ -5,6 +5,7 @@ import importlib
 import pytest
 from django.db.backends.sqlite3.base import DatabaseOperations
 
+from taxicab.core.processes.postgresql import running_postgres
 from tests.support import people
 
 _flush = DatabaseOperations.execute_sql_flush
@@ -22,6 +23,19 @@ def _flush_audit_too(self, sql_list):
 
 
 DatabaseOperations.execute_sql_flush = _flush_audit_too
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory):
+    """Address of an empty PostgreSQL of the module's own."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as running:
+        yield running.url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request):
+    """Either kind of database that the portal runs on; empty for SQLite."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
 
 
 @pytest.fixture
