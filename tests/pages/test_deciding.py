@@ -86,6 +86,9 @@ def test_an_objection_from_a_failure_and_its_resolution(hailed, members):
     assert "Record the resolution" not in page
 
     other = pages.visitor(tomas)
+    answer = other.get(f"{ROOM}objections/{objection.pk}/withdraw/")
+    assert answer.status_code == 403
+    assert "who raised it withdraws it" in pages.text_of(answer)
     address = f"{ROOM}objections/{objection.pk}/resolve/"
     assert address in pages.text_of(other.get(ROOM))
     page = pages.text_of(other.get(address))

@@ -9,7 +9,11 @@ from taxicab.board.services.hailing import (
     readable_tickets,
     withdraw,
 )
-from taxicab.board.services.objections import resolve_objection, withdraw_objection
+from taxicab.board.services.objections import (
+    check_own_objection,
+    resolve_objection,
+    withdraw_objection,
+)
 from taxicab.board.services.positions import (
     awaiting_position,
     position_problem,
@@ -24,6 +28,7 @@ __all__ = [
     "adopt",
     "authors_of",
     "awaiting_position",
+    "check_own_objection",
     "consensus_of",
     "deliberation_of",
     "drop_task",

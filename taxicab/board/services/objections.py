@@ -18,6 +18,7 @@ from taxicab.errors import ForbiddenError, InputError, NotFoundError
 
 __all__ = [
     "add_objection",
+    "check_own_objection",
     "find_objection",
     "resolve_objection",
     "standing_objections",
@@ -87,12 +88,17 @@ def withdraw_objection(objection: Objection, *, by: User, reason: str) -> Object
         Raised for anybody else: they record how the meeting resolved it.
     """
     check_reason(reason)
+    check_own_objection(objection, by)
+    return _end(objection, ObjectionStatus.WITHDRAWN, by=by, ending=reason)
+
+
+def check_own_objection(objection: Objection, by: User) -> None:
+    """Refuse the withdrawal of somebody else's objection."""
     if by != objection.author:
         raise ForbiddenError(
             f"This objection is {objection.author.get_username()}'s: who raised it "
             "withdraws it, anybody else on the board records how it was resolved."
         )
-    return _end(objection, ObjectionStatus.WITHDRAWN, by=by, ending=reason)
 
 
 def resolve_objection(

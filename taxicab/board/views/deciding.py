@@ -100,6 +100,7 @@ def withdraw_objection(request: HttpRequest, key: str, number: int) -> HttpRespo
     found = find_taxicab(request, key)
     check_may(request.user, Action.TAKE_POSITION, found.construction.instrument)
     objection = find_objection(found, number)
+    services.check_own_objection(objection, request.user)
     sheet = Sheet(
         title=f"Withdraw your objection to {objection.scope}?",
         submit="Withdraw the objection",
