@@ -26,7 +26,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 TAXICAB_DATA = Path(os.environ.get("TAXICAB_DATA", BASE_DIR / "var")).resolve()
 EVIDENCE_ROOT = TAXICAB_DATA / "evidence"  # reports, addressed by their SHA-256
 # Images whose tiles are made once a report is ready; of the others when they are asked
-# for. A full detector takes some 3 s, in which its site's queue waits, and 70 MB.
+# for. A full detector takes some 3 s on the queue of tiles, and 70 MB.
 TILES_WITH_REPORT = positive("TAXICAB_TILES_WITH_REPORT", default=24)
 # Signs decision records; outside the database, so that who owns that cannot sign.
 SIGNING_KEY_FILE = Path(

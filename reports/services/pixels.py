@@ -18,6 +18,7 @@ from reports.models import (
 )
 from reports.services.gathering import StageEvidence
 from reports.services.tiles import hash_image, make_tiles
+from taxicab.core.domain.queues import tiles_queue
 from taxicab.core.models import Job, JobStatus
 from taxicab.core.services.jobs import (
     JobCancelledError,
@@ -209,6 +210,8 @@ def request_tiles(
         subject=("construction", report.ticket.key),
         by=by,
         repository=report.ticket.repository,
+        # Minutes of pictures: no generation and no deployment waits behind them.
+        queue=tiles_queue(report.ticket.repository.queue),
         parameters=parameters,
     )
 

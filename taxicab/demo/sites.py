@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taxicab.core.domain.queues import tiles_queue
 from taxicab.core.models import Repository
 
 __all__ = ["QUEUES", "SITES", "Site", "connect_sites"]
@@ -35,7 +36,8 @@ SITES = (
     Site("Summit", "/repo/LSSTComCam", "summit/LSSTComCam", "summit-comcam"),
     Site("TTS", "/repo/LSSTComCam", "tts/LSSTComCam", "tts-comcam"),
 )
-QUEUES = ("portal", *(site.queue for site in SITES))
+BUILD = SITES[0]
+QUEUES = ("portal", *(site.queue for site in SITES), tiles_queue(BUILD.queue))
 
 
 LARGEST = {

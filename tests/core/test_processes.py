@@ -237,17 +237,21 @@ def test_postgres_runs_from_a_folder_others_cannot_enter(tmp_path: Path) -> None
 
 def test_workers_take_their_own_queue(tmp_path: Path) -> None:
     environment = embedded_environment(tmp_path)
+    queues = ["here", "there", "here-tiles"]
     with running_redis(tmp_path / "redis") as server:
         environment["TAXICAB_REDIS_URL"] = server.url
-        with running_workers(["here", "there"], tmp_path / "logs", environment) as own:
+        with running_workers(queues, tmp_path / "logs", environment) as own:
             app = Celery(broker=server.url, set_as_current=False)
-            queues = app.control.inspect(timeout=5.0).active_queues() or {}
+            listening = app.control.inspect(timeout=5.0).active_queues() or {}
             app.close()
             taken = {
                 name.partition("@")[0]: [queue["name"] for queue in listed]
-                for name, listed in queues.items()
+                for name, listed in listening.items()
             }
-            assert taken == {"here": ["here"], "there": ["there"]}
+            assert taken == {queue: [queue] for queue in queues}
+            # Who cuts images into tiles leaves the processors to the others.
+            priority = {q: os.getpriority(os.PRIO_PROCESS, own[q].pid) for q in queues}
+            assert priority["here-tiles"] > priority["here"]
 
             # One site's worker can be lost without the other's.
             own["here"].kill()

@@ -40,7 +40,7 @@ def test_every_part_of_the_portal_is_there(compose: dict[str, Any]) -> None:
     assert {n: s["environment"]["QUEUE"] for n, s in workers.items()} == {
         name: name.removeprefix("worker-") for name in workers
     }
-    assert "worker-portal" in workers
+    assert {"worker-portal", "worker-usdf-main-tiles"} <= workers.keys()
     assert len(workers) >= 4
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from signal import SIGKILL
 from urllib.parse import urlsplit
 
+from taxicab.core.domain.queues import can_wait
 from taxicab.core.processes.child import (
     Child,
     ProcessError,
@@ -39,6 +40,7 @@ DEFAULT_BIND = "127.0.0.1:8000"
 WEB_WORKERS = 2
 WEB_THREADS = 4  # each; a page waits for the database, not for the processor
 WORKER_START_S = 60.0  # several interpreters start at once on two cores
+NICE = ("nice", "-n", "10")
 WORKER_GRACE_S = 5.0  # any job may be killed and run again, so none is waited for
 
 
@@ -137,13 +139,15 @@ def running_workers(
 ) -> Iterator[dict[str, Child]]:
     """Run one Celery worker for each queue; give them by queue once all are ready.
 
-    Each is a process group of its own: ``kill`` ends a worker with all it runs.
+    Each is a process group of its own: ``kill`` ends a worker with all it runs. One
+    whose jobs can wait takes what the others leave of the processors.
     The log of a queue is ``worker-{queue}.log`` in the folder.
     """
     workers = {
         queue: Child(
             f"worker of queue {queue}",
             [
+                *(NICE if can_wait(queue) else ()),
                 *_celery("worker"),
                 *("--queues", queue, "--hostname", f"{queue}@%h"),
                 *("--concurrency", str(concurrency), "--loglevel", "INFO"),

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from taxicab.core.domain.queues import tiles_queue
 from taxicab.core.models import Repository
 from taxicab.core.processes.child import stop_on_signals, supervise
 from taxicab.core.processes.portal import (
@@ -15,6 +16,14 @@ from taxicab.core.processes.portal import (
     running_portal,
 )
 from taxicab.errors import TaxicabError
+
+
+def _queues() -> list[str]:
+    """Name the portal's queue, each site's, and that of the build place's tiles."""
+    connected = Repository.objects.connected()
+    queues = {"portal", *connected.values_list("queue", flat=True)}
+    queues |= {tiles_queue(one.queue) for one in connected if one.is_build}
+    return sorted(queues)
 
 
 class Command(BaseCommand):
@@ -36,8 +45,7 @@ class Command(BaseCommand):
         data, bind = settings.TAXICAB_DATA, options["bind"]
         try:
             prepare_portal(embedded_environment(data, bind=bind))
-            connected = Repository.objects.connected()
-            queues = sorted({"portal", *connected.values_list("queue", flat=True)})
+            queues = _queues()
             with stop_on_signals(), running_portal(data, queues, bind=bind) as portal:
                 self.stdout.write(f"The portal serves on {portal.address}")
                 supervise(portal.children)
