@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "taxicab.core.middleware.hold_grants",
     "taxicab.core.middleware.show_known_errors",
 ]
 ROOT_URLCONF = "taxicab.urls"

@@ -7,6 +7,7 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden
 from django.shortcuts import render
 
+from taxicab.core.services.permissions import holding_grants
 from taxicab.environment import is_loopback
 from taxicab.errors import TaxicabError
 
@@ -14,6 +15,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 __all__ = [
     "content_security_policy",
+    "hold_grants",
     "keep_plain_http_here",
     "refuse_nul",
     "show_known_errors",
@@ -59,6 +61,18 @@ def refuse_nul(get_response: GetResponse) -> GetResponse:
         if "\0" in request.path_info:
             raise Http404("No address holds a NUL.")
         return get_response(request)
+
+    return middleware
+
+
+def hold_grants(get_response: GetResponse) -> GetResponse:
+    """Read roles once for a request that only looks."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return get_response(request)
+        with holding_grants():
+            return get_response(request)
 
     return middleware
 

@@ -4,6 +4,8 @@ A subject is a kind and a key. The models live in rooms above this one, so they 
 found by name, never imported.
 """
 
+from collections.abc import Sequence
+
 from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import CharField, Model, Q, QuerySet, Value
@@ -70,11 +72,11 @@ def readable_repositories(user: Person) -> "QuerySet[Repository]":
 
 def readable_jobs(user: Person) -> JobQuerySet:
     """Jobs about subjects somebody may read."""
-    names = list(readable_instruments(user).values_list("name", flat=True))
+    names = _readable_names(user)
     # A look at a repository is about one of its cameras, and logs what it found.
     looks = Q(subject_kind="repository") & ~Q(parameters__instrument__in=names)
     return (
-        Job.objects.filter(_readable(user))
+        Job.objects.filter(_readable(user, names))
         .exclude(looks)
         .select_related("repository__facility", "created_by")
     )
@@ -82,7 +84,8 @@ def readable_jobs(user: Person) -> JobQuerySet:
 
 def readable_events(user: Person) -> "QuerySet[AuditEvent]":
     """Audit events about subjects somebody may read."""
-    return AuditEvent.objects.filter(_readable(user)).select_related("user")
+    readable = _readable(user, _readable_names(user))
+    return AuditEvent.objects.filter(readable).select_related("user")
 
 
 def events_about(*subjects: tuple[str, str]) -> "QuerySet[AuditEvent]":
@@ -93,9 +96,12 @@ def events_about(*subjects: tuple[str, str]) -> "QuerySet[AuditEvent]":
     return AuditEvent.objects.filter(about).select_related("user")
 
 
-def _readable(user: Person) -> Q:
-    instruments = readable_instruments(user)
-    if instruments.count() == Instrument.objects.count():
+def _readable_names(user: Person) -> list[str]:
+    return list(readable_instruments(user).values_list("name", flat=True))
+
+
+def _readable(user: Person, instruments: Sequence[str]) -> Q:
+    if len(instruments) == Instrument.objects.count():
         return Q()
     numbers = _model("board.TaxicabTicket").filter(
         construction__instrument__in=instruments
