@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 from django.db.backends.sqlite3.base import DatabaseOperations
+from django.test import override_settings
 
 from taxicab.core.processes.postgresql import running_postgres
 from tests.support import people
@@ -23,6 +24,15 @@ def _flush_audit_too(self, sql_list):
 
 
 DatabaseOperations.execute_sql_flush = _flush_audit_too
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords():
+    """People are made by the hundred; to hash a password well takes half a second."""
+    with override_settings(
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]
+    ):
+        yield
 
 
 @pytest.fixture(scope="module")

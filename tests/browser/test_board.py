@@ -19,9 +19,8 @@ NAMES = ("ines", "tomas", "rosa", "sam")
 
 
 @pytest.fixture
-def hailed(transactional_db, settings, instrument):
+def hailed(transactional_db, instrument):
     """A set of two types, one of which fails, and a board of four."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     nora = people.make_person("nora", "calibration_team", instrument)
     for name in NAMES:
         people.make_person(name, "board", instrument, must_be_heard=name == "rosa")

@@ -13,9 +13,8 @@ from tests.support import people
 
 
 @pytest.fixture
-def construction(transactional_db, settings, instrument):
+def construction(transactional_db, instrument):
     """A set that can be hailed, its author and a member of the board."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     nora = people.make_person("nora", "calibration_team", instrument)
     people.make_person("ines", "board", instrument)
     return make.make_set("DM-100", owner=nora, instrument=instrument)

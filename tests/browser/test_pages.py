@@ -44,9 +44,8 @@ document.documentElement.scrollWidth - document.documentElement.clientWidth
 
 
 @pytest.fixture
-def hailed(transactional_db, settings, instrument):
+def hailed(transactional_db, instrument):
     """A hailed set and its people."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     nora = people.make_person("nora", "calibration_team", instrument)
     people.make_person("ines", "board", instrument)
     nora.is_staff = nora.is_superuser = True

@@ -27,7 +27,6 @@ COLOUR_AT = """([x, y]) => {
 @pytest.fixture
 def compared(transactional_db, settings, instrument, tmp_path):
     """Two reports of a set: the second's bias has a block that is higher."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EVIDENCE_ROOT = tmp_path / "evidence"
     nora = people.make_person("nora", "calibration_team", instrument)
     construction = make.make_set("DM-100", owner=nora, instrument=instrument)

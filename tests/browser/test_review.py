@@ -27,7 +27,6 @@ document.documentElement.scrollWidth - document.documentElement.clientWidth
 @pytest.fixture
 def address(transactional_db, seal, settings, tmp_path, instrument, site):
     """A hailed set whose report has its files."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WORK_ROOT = tmp_path / "work"
     nora = people.make_person("nora", "calibration_team", instrument)
     people.make_person("ines", "board", instrument)

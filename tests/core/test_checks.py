@@ -11,7 +11,6 @@ from taxicab.core import checks
 def site(settings, tmp_path, monkeypatch):
     """A portal as production has it."""
     monkeypatch.delenv("TAXICAB_INSECURE_HTTP", raising=False)
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.DEBUG = False
     settings.SECRET_KEY = "f" * 60
     settings.ALLOWED_HOSTS = ["taxicab.example.org"]

@@ -31,14 +31,13 @@ SUBJECT = ("construction", "DM-100")
 
 
 @pytest.fixture
-def quick(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def told(settings):
     settings.EMAIL_IS_SET = True
     settings.SITE_URL = "https://portal.example.org"
 
 
 @pytest.fixture
-def nora(quick, scientist):
+def nora(told, scientist):
     scientist.email = "nora@example.org"
     scientist.save()
     return scientist
@@ -78,7 +77,7 @@ def tell(user, **changes):
     return notify("hailed", **{**asked, **changes})
 
 
-def test_everyone_with_a_role_for_the_camera(quick, instrument, scientist, observer):
+def test_everyone_with_a_role_for_the_camera(told, instrument, scientist, observer):
     from tests.support.board import make_set
 
     make_set("DM-100", owner=scientist, instrument=instrument)
@@ -91,7 +90,7 @@ def test_everyone_with_a_role_for_the_camera(quick, instrument, scientist, obser
     assert Notice.objects.first().url == "/construction/DM-100/"
 
 
-def test_nobody_for_what_is_about_no_camera(quick, observer):
+def test_nobody_for_what_is_about_no_camera(told, observer):
     assert notify("deployed", subject=("repository", "usdf-main"), text="…") == 0
 
 
@@ -219,7 +218,7 @@ def test_a_name_that_turns_elsewhere_leads_nowhere(nora, receiver, monkeypatch):
     assert met == [("93.184.215.14", 81)]
 
 
-def test_unknown_host(quick, monkeypatch):
+def test_unknown_host(told, monkeypatch):
     def resolve(*_, **__):
         raise socket.gaierror("Name or service not known")
 

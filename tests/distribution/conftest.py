@@ -9,12 +9,6 @@ from tests.support import deployments as make
 from tests.support import sites
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings):
-    """People are made by the dozen here, and nobody logs in with a password."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def connected(facilities):
     """Origin and Summit connected, by name only: nothing is there."""

@@ -41,7 +41,6 @@ def test_differences(status, served, not_served):
 @pytest.fixture
 def tracked(instrument, scientist, settings):
     """Two adopted sets; the first is deployed at two repositories."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for name, value in pages.SETTINGS.items():
         setattr(settings, name, value)
     pages.connect()

@@ -10,10 +10,9 @@ from tests.support import pages, people
 
 @pytest.fixture(autouse=True)
 def local_pages(settings):
-    """Serve pages over plain HTTP; nobody logs in with a password here."""
+    """Serve pages over plain HTTP."""
     for name, value in pages.SETTINGS.items():
         setattr(settings, name, value)
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from tests.support.observatory import build_small_observatory
 
 @pytest.fixture(autouse=True)
 def quiet(settings, tmp_path):
-    """Quick passwords, jobs whose heart does not beat, files that go with the test."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    """Jobs whose heart does not beat, files that go with the test."""
     settings.JOB_HEARTBEAT_S = 3600
     settings.WORK_ROOT = tmp_path / "work"
     settings.EVIDENCE_ROOT = tmp_path / "evidence"
