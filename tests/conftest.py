@@ -1,13 +1,18 @@
 """Fixtures that every test may use."""
 
+import contextlib
 import importlib
+import sqlite3
 
 import pytest
+from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseOperations
 from django.test import override_settings
 
 from taxicab.core.processes.postgresql import running_postgres
-from tests.support import people
+from tests.support import databases, people
+from tests.support.facilities import load_facilities
+from tests.support.once import Once
 
 _flush = DatabaseOperations.execute_sql_flush
 
@@ -48,12 +53,46 @@ def database_url(request):
     return "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
 
 
-@pytest.fixture
-def facilities(db, django_db_blocker):
-    """The observatory's facilities, repositories and instruments."""
-    from django.core.management import call_command
+@pytest.fixture(scope="session")
+def once(request, tmp_path_factory):
+    """Makes what is costly in one process of a run, for all of them."""
+    root = tmp_path_factory.getbasetemp()
+    is_one_of_several = hasattr(request.config, "workerinput")
+    return Once(root.parent if is_one_of_several else root)
 
-    call_command("loaddata", "facilities", verbosity=0)
+
+@pytest.fixture(scope="session")
+def migrated(once, django_db_blocker):
+    """A portal's SQLite database of empty tables: copy it. Migrating takes seconds."""
+
+    def migrate(folder):
+        with django_db_blocker.unblock():
+            return databases.make_migrated(folder / "portal.sqlite3")
+
+    return once("migrated", migrate)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix, request, django_db_blocker
+):
+    """Fill the database in memory before Django looks what is to be migrated there."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    name = connection.creation._get_test_db_name()
+    with (
+        contextlib.closing(sqlite3.connect(request.getfixturevalue("migrated"))) as one,
+        contextlib.closing(sqlite3.connect(name, uri=True)) as tests,
+    ):
+        one.backup(tests)
+        yield
+
+
+@pytest.fixture
+def facilities(db):
+    """The observatory's facilities, repositories and instruments."""
+    load_facilities()
 
 
 @pytest.fixture

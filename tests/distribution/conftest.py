@@ -5,8 +5,8 @@ import shutil
 import pytest
 from django.contrib.auth import get_user_model
 
+from tests.support import databases, sites
 from tests.support import deployments as make
-from tests.support import sites
 
 
 @pytest.fixture
@@ -36,17 +36,17 @@ def template(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def database_template(tmp_path_factory, django_db_blocker):
+def database_template(migrated, tmp_path_factory, django_db_blocker):
     path = tmp_path_factory.mktemp("portal") / "portal.sqlite3"
     with django_db_blocker.unblock():
-        return sites.make_database(path)
+        return sites.make_database(migrated, path)
 
 
 @pytest.fixture
 def portal(tmp_path, database_template, django_db_blocker):
     """A portal's database in a file; gives its deployer."""
     path = shutil.copy(database_template, tmp_path / "portal.sqlite3")
-    with django_db_blocker.unblock(), sites.portal_database(path):
+    with django_db_blocker.unblock(), databases.portal_database(path):
         yield get_user_model().objects.get(username="omar")
 
 

@@ -28,6 +28,7 @@ from taxicab.core.processes import running_redis, running_workers
 from taxicab.core.services.jobs import find_lost_jobs
 from tests.support import deployments as make
 from tests.support import sites
+from tests.support.databases import portal_database
 
 PATIENCE_S = 120
 SETTLED = {"waiting", "deployed", "failed"}
@@ -127,7 +128,7 @@ def unbroken(
 ):
     folder = tmp_path_factory.mktemp("unbroken")
     database = Path(shutil.copy(database_template, folder / "portal.sqlite3"))
-    with django_db_blocker.unblock(), sites.portal_database(database):
+    with django_db_blocker.unblock(), portal_database(database):
         both = make_sites(folder, template)
         by_site = environments(both, database=database, redis_url=redis_url)
         with (

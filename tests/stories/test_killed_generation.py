@@ -27,6 +27,7 @@ from taxicab.core.processes import running_redis, running_workers
 from taxicab.core.services.jobs import find_lost_jobs, requeue_job
 from tests.support import construction as make
 from tests.support import people, sites
+from tests.support.databases import portal_database
 from tests.support.observatory import build_small_observatory
 
 KILLS = 10
@@ -44,7 +45,7 @@ def observatory(tmp_path):
 
 
 @pytest.fixture
-def portal(observatory, tmp_path, settings, django_db_blocker):
+def portal(observatory, migrated, tmp_path, settings, django_db_blocker):
     """A portal whose database and work folder its workers share."""
     settings.TAXICAB_DATA = tmp_path / "site"
     settings.WORK_ROOT = tmp_path / "site" / "work"
@@ -52,8 +53,8 @@ def portal(observatory, tmp_path, settings, django_db_blocker):
     settings.JOB_LOST_AFTER_S = 0
     database = tmp_path / "portal.sqlite3"
     with django_db_blocker.unblock():
-        sites.make_database(database)
-        with sites.portal_database(database):
+        sites.make_database(migrated, database)
+        with portal_database(database):
             yield database
 
 

@@ -25,6 +25,7 @@ from calibrations.butler.operations.queries import find_datasets
 from calibrations.butler.repositories import make_repository
 from calibrations.imaging.frames import CcdImage
 from tests.support import people
+from tests.support.databases import portal_database
 
 INSTRUMENT = "LSSTComCam"
 DEFAULT = f"{INSTRUMENT}/calib"
@@ -150,35 +151,17 @@ class Site:
         return self
 
 
-@contextlib.contextmanager
-def portal_database(path):
-    """Use a database in a file, which worker processes can share, for a while."""
-    from django.db import connections
-
-    settings = connections.settings["default"]
-    before, old = settings["NAME"], connections["default"]
-    settings["NAME"] = str(path)
-    connections["default"] = connections.create_connection("default")
-    try:
-        yield
-    finally:
-        connections["default"].close()
-        settings["NAME"] = before
-        connections["default"] = old
-
-
-def make_database(path):
+def make_database(migrated, path):
     """Make a database with the facilities and a deployer, to be copied."""
     from django.core.management import call_command
     from django.db import connection
 
     from taxicab.core.models import Instrument
 
+    shutil.copy(migrated, path)
     with portal_database(path):
-        call_command("migrate", verbosity=0)
         call_command("loaddata", "facilities", verbosity=0)
         people.make_person("omar", "deployer", Instrument.objects.get(pk=INSTRUMENT))
-        # One file to copy, without the journal beside it.
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path
 
