@@ -111,7 +111,8 @@ def _read_tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
     return None
 
 
-_Loader.add_multi_constructor("!", _read_tagged)
+# Every tag that YAML itself does not know: that of `Packages` has no exclamation mark.
+_Loader.add_multi_constructor("", _read_tagged)
 
 
 def _read_versions(path: str) -> dict[str, str]:
