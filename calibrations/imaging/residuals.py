@@ -13,6 +13,7 @@ from scipy import signal
 from calibrations.imaging.averages import average_profiles
 from calibrations.imaging.cosmic_rays import find_cosmic_rays, repair_pixels
 from calibrations.imaging.isr import ProcessedFrame, mask_bits
+from calibrations.imaging.spectra import noise_spectrum
 from calibrations.imaging.statistics import clipped_statistics, good_values, scatter
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "corner_mean",
     "detector_statistics",
     "measure_amplifiers",
+    "noise_spectra",
     "projections",
 ]
 
@@ -178,6 +180,17 @@ def projections(frame: ProcessedFrame) -> dict[str, tuple[np.ndarray, np.ndarray
     masked = np.uint16(mask_bits(*MASKED))
     return {
         name: average_profiles(
+            frame.image[box.slices], (frame.mask[box.slices] & masked) > 0
+        )
+        for name, box in frame.boxes.items()
+    }
+
+
+def noise_spectra(frame: ProcessedFrame) -> dict[str, np.ndarray]:
+    """Power of each amplifier's noise by frequency, see `noise_spectrum`."""
+    masked = np.uint16(mask_bits(*MASKED))
+    return {
+        name: noise_spectrum(
             frame.image[box.slices], (frame.mask[box.slices] & masked) > 0
         )
         for name, box in frame.boxes.items()

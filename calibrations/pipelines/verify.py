@@ -168,9 +168,9 @@ class VerifyTask(PipelineTask):
     def extra_columns(
         self, frame: ProcessedFrame, stats: Statistics
     ) -> dict[str, dict[str, Any]]:
-        """Give shifts of the level and, if asked for, profiles.
+        """Give shifts of the level and, if asked for, profiles and spectra.
 
-        Only the table keeps profiles: the tree would grow by thousands of numbers.
+        Only the table keeps those: the tree would grow by thousands of numbers.
         """
         shifts = stats["ISR"]["BIASSHIFT"]
         columns: dict[str, dict[str, Any]] = {
@@ -184,6 +184,8 @@ class VerifyTask(PipelineTask):
             for name, (serial, parallel) in padded_profiles(frame).items():
                 columns[name][f"{self.stage}_SERIAL_PROF"] = serial
                 columns[name][f"{self.stage}_PARALLEL_PROF"] = parallel
+            for name, power in residuals.noise_spectra(frame).items():
+                columns[name][f"{self.stage}_NOISE_SPECTRUM"] = power
         return columns
 
     def extra_outputs(self, frame: ProcessedFrame, detector: int) -> dict[str, Any]:

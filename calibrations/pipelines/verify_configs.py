@@ -106,7 +106,8 @@ class VerifyOptions(ApplyConfig):
     doProfiles = Field(
         dtype=bool,
         default=True,
-        doc="Write the mean of each column and of each row of every amplifier.",
+        doc="Write the mean of each column and of each row of every amplifier, and the "
+        "power of its noise by frequency.",
     )
     doDiagnostics = Field(
         dtype=bool,

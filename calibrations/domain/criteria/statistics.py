@@ -63,6 +63,11 @@ def _frame(stage: str, unit: str) -> tuple[Statistic, ...]:
             ),
             ("SERIAL_PROF", "electron", "Mean of each column, a vector."),
             ("PARALLEL_PROF", "electron", "Mean of each row, a vector."),
+            (
+                "NOISE_SPECTRUM",
+                "electron2",
+                "Power of the noise along rows by frequency, a vector.",
+            ),
             ("EO_READ_NOISE_ADU", "adu", "Scatter in random boxes of the overscan."),
         ),
     )

@@ -165,6 +165,7 @@ def test_results_have_upstreams_columns(lifecycle):
         "BIAS_BIAS_DIST_50.0_PCT",
         "BIAS_SERIAL_PROF",
         "BIAS_PARALLEL_PROF",
+        "BIAS_NOISE_SPECTRUM",
     }
     assert len(bias) == 3 * len(DETECTORS) * 16
     dark = lifecycle.verified("Results", "dark")
@@ -297,6 +298,9 @@ def test_shifts_and_profiles_are_measured_at_every_stage(lifecycle, kind):
     mean = np.asarray(amplifiers[f"{stage}_MEAN"], float)
     noise = np.asarray(amplifiers[f"{stage}_NOISE"], float)
     assert (np.abs(level - mean) < noise).mean() > 0.9
+    # Most noise is white: the spectrum lies at its variance.
+    power = np.asarray(amplifiers[f"{stage}_NOISE_SPECTRUM"], float)
+    assert np.median(power, axis=1) == pytest.approx(noise**2, rel=0.5)
     extremes = [
         np.asarray(amplifiers[f"{stage}_{stage}_DIST_{p}_PCT"], float)
         for p in ("0.0", "50.0", "100.0")
