@@ -4,6 +4,8 @@ Each has a unit on every axis and its limit drawn; what to look for stands besid
 the page, not in it.
 """
 
+import itertools
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,10 +26,13 @@ from reports.plots.figures import (
 )
 
 __all__ = [
+    "percent_off",
+    "plot_band",
     "plot_bars",
     "plot_boxes",
     "plot_curve",
     "plot_distribution",
+    "plot_fits",
     "plot_lines",
     "plot_matrix",
     "plot_spread",
@@ -36,10 +41,18 @@ __all__ = [
 BLUE = "#0072b2"  # Okabe and Ito's; orange beside it
 ORANGE = "#e69f00"
 BAND = "#cfe3f0"
+NOTE = "#5b6672"  # grey that can be read at this size
+COLOURS = (BLUE, ORANGE, "#009e73", GREY)
+MARKS = "os^v"
 WIDE = (6.4, 3.6)
 BOX = (0.12, 0.16, 0.84, 0.74)
+ROOMY = (0.12, 0.16, 0.84, 0.68)  # room for a row above
 SLANTED = (0.16, 0.3, 0.8, 0.54)  # room for names below and a row above
 UPPER, LOWER = (0.12, 0.4, 0.84, 0.5), (0.12, 0.14, 0.84, 0.21)
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+MAX_GROUPS = 6
+"""More names of nights would be written over one another."""
+
 N_BINS = 60
 MAX_LABELS = 8
 LINE = 34
@@ -161,8 +174,7 @@ def plot_curve(
     axes.plot(x, model, color=ORANGE, lw=1.2, label="fit")
     axes.set_ylabel(y_label, color=INK, fontsize=9)
     axes.set_xticklabels([])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        residual = 100 * (y - model) / model
+    residual = percent_off(y, model)
     below.axhline(0.0, color=ORANGE, lw=1)
     below.plot(x[used], residual[used], "o", color=BLUE, ms=3)
     below.set_ylabel(residual_label, color=INK, fontsize=8)
@@ -174,6 +186,77 @@ def plot_curve(
     return figure
 
 
+def percent_off(y: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """How far measurements are from their fit, in % of it; NaN where that is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off: np.ndarray = 100 * (y - model) / model
+    return np.where(np.isfinite(off), off, np.nan)
+
+
+def plot_fits(
+    x: np.ndarray,
+    lines: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    used: np.ndarray,
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+) -> Figure:
+    """Draw measurements of several kinds, each with its fit.
+
+    Parameters
+    ----------
+    x, used
+        Shape (n,); ``used`` is True where a point took part in the fit.
+    lines
+        By name what was measured and the fit, each of shape (n,).
+    """
+    figure, axes = _axes(title, x_label, y_label)
+    order = np.argsort(x)
+    x, used = x[order], used[order]
+    for (name, (y, model)), colour, mark in zip(
+        lines.items(), COLOURS, MARKS, strict=False
+    ):
+        y, model = y[order], model[order]
+        axes.plot(x[used], y[used], mark, color=colour, ms=3.5, label=name)
+        axes.plot(x[~used], y[~used], mark, color=colour, ms=3.5, alpha=0.3)
+        axes.plot(x, model, color=colour, lw=1)
+    axes.axhline(0.0, color=GREY, lw=0.8)
+    _legend(axes)
+    return figure
+
+
+def plot_band(
+    x: np.ndarray,
+    middle: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    logarithmic: bool = False,
+) -> Figure:
+    """Draw a median over exposures, and the range that all of them are in.
+
+    Parameters
+    ----------
+    x, middle, low, high
+        Shape (n,); NaN is left out.
+    """
+    figure, axes = _axes(title, x_label, y_label, box=ROOMY)
+    quiet_axes(axes, title, y=1.1)
+    axes.fill_between(x, low, high, color=BAND, lw=0, label="least to greatest")
+    axes.plot(x, middle, color=BLUE, lw=0.8, label="median")
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    else:
+        axes.set_xlim(x[0] - 0.5, x[-1] + 0.5)
+    _legend(axes, above=True)
+    return figure
+
+
 def plot_lines(
     x: np.ndarray,
     lines: Mapping[str, np.ndarray],
@@ -181,42 +264,76 @@ def plot_lines(
     title: str,
     x_label: str,
     y_label: str,
-    limits: Sequence[float] = (),
     logarithmic: bool = False,
+    linear_to: float | None = None,
 ) -> Figure:
-    """Draw one or two quantities against a third."""
+    """Draw one or two quantities against a third.
+
+    Parameters
+    ----------
+    logarithmic
+        Along x.
+    linear_to
+        Along y, if given: linear up to here on both sides of zero, logarithmic beyond.
+    """
     figure, axes = _axes(title, x_label, y_label)
-    for (name, y), colour, mark in zip(
-        lines.items(), (BLUE, ORANGE, "#009e73", GREY), "os^v", strict=False
-    ):
-        axes.plot(x, y, mark + "-", color=colour, ms=3.5, lw=0.8, label=name)
+    for (name, y), colour, mark in zip(lines.items(), COLOURS, MARKS, strict=False):
+        axes.plot(x, y, mark, color=colour, ms=3.5, label=name)
     axes.axhline(0.0, color=GREY, lw=0.8)
-    for limit in limits:
-        axes.axhline(limit, color=FAILED, ls="--", lw=1.2)
     if logarithmic:
         axes.set_xscale("log")
+    if linear_to is not None:
+        axes.set_yscale("symlog", linthresh=linear_to)
     _legend(axes)
     return figure
 
 
 def plot_matrix(
-    matrix: np.ndarray, *, title: str, label: str, x_label: str, y_label: str
+    matrix: np.ndarray,
+    *,
+    title: str,
+    label: str,
+    unit: str,
+    x_label: str,
+    y_label: str,
+    first: int = 0,
 ) -> Figure:
-    """Draw a matrix by lags; the colours are centred on zero."""
+    """Draw a matrix; the colours are centred on zero.
+
+    Parameters
+    ----------
+    matrix
+        Shape (n, n), the first index along y; NaN is left blank.
+    label, unit
+        Of the colour bar, which adds the power of ten that its numbers are given in.
+    first
+        Where the first row and column stand on their axes.
+    """
     figure = make_figure(4.8, 4.2)
     axes = figure.add_axes((0.13, 0.13, 0.64, 0.76))
     outside = np.abs(matrix.copy())
     # The centre is far larger than all else: it would leave no colour for the rest.
-    outside.flat[np.nanargmax(outside)] = np.nan
+    if np.isfinite(outside).any():
+        outside.flat[np.nanargmax(outside)] = np.nan
     finite = outside[np.isfinite(outside)]
     reach = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-    drawn = axes.imshow(matrix, origin="lower", cmap="RdBu_r", vmin=-reach, vmax=reach)
+    power = math.floor(math.log10(reach))
+    edges = first - 0.5, first - 0.5 + matrix.shape[0]
+    drawn = axes.imshow(
+        matrix / 10.0**power,
+        origin="lower",
+        cmap="RdBu_r",
+        vmin=-reach / 10.0**power,
+        vmax=reach / 10.0**power,
+        extent=(*edges, *edges),
+    )
     axes.set_xlabel(x_label, color=INK, fontsize=9)
     axes.set_ylabel(y_label, color=INK, fontsize=9)
     quiet_axes(axes, title)
     for locator in (axes.xaxis, axes.yaxis):
         locator.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    add_colour_bar(figure, drawn, (0.8, 0.13, 0.03, 0.76), label)
+    scale = f"10{str(power).translate(SUPERSCRIPTS)} " if power else ""
+    add_colour_bar(figure, drawn, (0.8, 0.13, 0.03, 0.76), f"{label} ({scale}{unit})")
     return figure
 
 
@@ -281,23 +398,32 @@ def _quantiles(row: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def _shade_groups(axes: Axes, groups: Sequence[str]) -> None:
-    """Give every second night another background, and write its name."""
-    begin = 0
-    number = 0
+    """Give every second night another background, and write its name above the data."""
+    if not groups:
+        return
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.12 * (high - low))
+    n_groups = 1 + sum(a != b for a, b in itertools.pairwise(groups))
+    every = -(-n_groups // MAX_GROUPS)
+    begin = number = 0
     for i in range(1, len(groups) + 1):
         if i < len(groups) and groups[i] == groups[begin]:
             continue
         if number % 2:
             axes.axvspan(begin - 0.5, i - 0.5, color="#eef0f2", lw=0, zorder=0)
-        axes.text(
-            begin - 0.4,
-            0.02,
-            groups[begin],
-            transform=axes.get_xaxis_transform(),
-            va="bottom",
-            fontsize=7,
-            color=GREY,
-        )
+        # A night at the right is named at its end: the name may be the longer one.
+        is_late = begin > len(groups) / 2
+        if number % every == 0:
+            axes.text(
+                i - 0.6 if is_late else begin - 0.4,
+                0.98,
+                groups[begin],
+                transform=axes.get_xaxis_transform(),
+                ha="right" if is_late else "left",
+                va="top",
+                fontsize=7,
+                color=NOTE,
+            )
         begin, number = i, number + 1
 
 

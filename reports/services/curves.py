@@ -1,26 +1,30 @@
 """The vectors of a calibration that figures draw: curves, matrices, kernels, boxes.
 
-A part keeps them in one file, a row an amplifier (for defects: a box), as small as the
-figures need: float32, and of the covariances the nearest neighbours alone.
+A part keeps them in one file, a row an amplifier (for defects: a box), in float32. Each
+detector has a group of rows of its own: a figure reads that, and the columns it needs.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reports.models import VerificationReport
 from reports.services.evidence import PARTS, evidence_file
 from reports.services.gathering import StageEvidence
+from reports.services.images import read_shape
 from taxicab.errors import MiddlewareError, NotFoundError
 
-__all__ = ["CURVES", "Curves", "has_curves", "read_curves", "write_curves"]
+__all__ = ["CURVES", "Curves", "curve_columns", "read_curves", "write_curves"]
 
 CURVES = "curves.parquet"
+SHAPES = b"shapes"
+"""Key in the file's own metadata."""
+
 DETECTOR, AMPLIFIER = "DETECTOR", "AMPLIFIER_NAME"
 
 _VECTORS: Mapping[str, tuple[str, ...]] = {
@@ -34,6 +38,9 @@ _VECTORS: Mapping[str, tuple[str, ...]] = {
         "MODEL_VARS",
         "EXP_ID_MASK",
         "A_MATRIX",
+        "COV_MATRIX_SIDE",
+        "COVARIANCES",
+        "COVARIANCES_MODEL",
     ),
     "linearizer": ("TYPE", "RAW_MEANS", "FIT_RESIDUALS", "USED", "LINEARITY_TURNOFF"),
     "bfk": ("SIDE", "KERNEL", "VALID"),
@@ -42,9 +49,6 @@ _VECTORS: Mapping[str, tuple[str, ...]] = {
 }
 """By calibration type; what a table lacks is left out."""
 
-_NEIGHBOURS = {"COV_01": (0, 1), "COV_10": (1, 0), "COV_11": (1, 1)}
-"""Lags whose covariances are kept: along the flattened matrix's two axes."""
-
 
 @dataclass(frozen=True)
 class Curves:
@@ -52,6 +56,8 @@ class Curves:
 
     rows: list[dict[str, Any]]
     units: Mapping[str, str]
+    shapes: Mapping[int, tuple[int, int]]
+    """Of the detectors' images, where defects are kept: a part may have been read."""
 
 
 def write_curves(stage: StageEvidence, folder: Path) -> bool:
@@ -67,22 +73,36 @@ def write_curves(stage: StageEvidence, folder: Path) -> bool:
         return False
     tables = [_read(d, path, wanted) for d, path in sorted(stage.tables.items())]
     together = pa.concat_tables(tables, promote_options="default")
-    pq.write_table(together, folder / CURVES, compression="zstd")
+    if stage.plan.calib_type == "defects":
+        shapes = json.dumps(_shapes(stage)).encode()
+        together = together.replace_schema_metadata({SHAPES: shapes})
+    begin = 0
+    with pq.ParquetWriter(
+        folder / CURVES, together.schema, compression="zstd"
+    ) as writer:
+        for table in tables:
+            writer.write_table(together.slice(begin, table.num_rows))
+            begin += table.num_rows
     return True
 
 
-def has_curves(report: VerificationReport, key: str) -> bool:
-    """Whether a part keeps vectors."""
+def curve_columns(report: VerificationReport, key: str) -> frozenset[str]:
+    """Name the vectors that a part keeps; none where it keeps no such file."""
     try:
-        return evidence_file(report, f"{PARTS}/{key}/{CURVES}").is_file()
+        path = evidence_file(report, f"{PARTS}/{key}/{CURVES}")
     except NotFoundError:
-        return False
+        return frozenset()
+    return frozenset(pq.read_schema(path).names)
 
 
 def read_curves(
-    report: VerificationReport, key: str, *, detector: int | None = None
+    report: VerificationReport,
+    key: str,
+    *,
+    detector: int | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Curves:
-    """Read a part's vectors, those of one detector where one is named.
+    """Read a part's vectors: of one detector, or some columns, where they are named.
 
     Raises
     ------
@@ -91,11 +111,24 @@ def read_curves(
     """
     path = evidence_file(report, f"{PARTS}/{key}/{CURVES}")
     chosen = [(DETECTOR, "=", detector)] if detector is not None else None
-    table = pq.read_table(path, filters=chosen)
+    names = None if columns is None else [DETECTOR, *columns]
+    table = pq.read_table(path, filters=chosen, columns=names)
     units = {
         f.name: (f.metadata or {}).get(b"unit", b"").decode() for f in table.schema
     }
-    return Curves(table.to_pylist(), units)
+    shapes = json.loads((table.schema.metadata or {}).get(SHAPES, b"{}"))
+    return Curves(
+        table.to_pylist(), units, {int(d): (ny, nx) for d, (ny, nx) in shapes.items()}
+    )
+
+
+def _shapes(stage: StageEvidence) -> dict[int, tuple[int, int]]:
+    """Find the shape of the images that the defects are of, by what is left of one."""
+    found: dict[int, tuple[int, int]] = {}
+    for (detector, _), path in sorted(stage.residuals.items()):
+        if detector not in found:
+            found[detector] = read_shape(path)
+    return found
 
 
 def _read(detector: int, path: str, wanted: tuple[str, ...]) -> pa.Table:
@@ -112,13 +145,6 @@ def _read(detector: int, path: str, wanted: tuple[str, ...]) -> pa.Table:
         if name in names:
             columns[name] = _small(read[name].combine_chunks())
             units[name] = (read.schema.field(name).metadata or {}).get(b"unit", b"")
-    if {"COVARIANCES", "COV_MATRIX_SIDE"} <= names:
-        for name, lag in _NEIGHBOURS.items():
-            for tail in ("", "_MODEL"):
-                cube = f"COVARIANCES{tail}"
-                if cube in names:
-                    columns[name + tail] = _pick(read, cube, lag)
-                    units[name + tail] = b"adu2"
     fields = [
         pa.field(name, array.type, metadata={"unit": units.get(name, b"")})
         for name, array in columns.items()
@@ -137,15 +163,3 @@ def _small(array: pa.Array) -> pa.Array:
     if pa.types.is_floating(kind):
         return array.cast(pa.float32())
     return array
-
-
-def _pick(read: pa.Table, name: str, lag: tuple[int, int]) -> pa.Array:
-    """Take one lag of the flattened covariances of every pair."""
-    vectors = []
-    for values, side in zip(
-        read[name].to_pylist(), read["COV_MATRIX_SIDE"].to_pylist(), strict=True
-    ):
-        cube = np.asarray(values, np.float32).reshape(-1, side, side)
-        fits = max(lag) < side
-        vectors.append(cube[:, lag[0], lag[1]].tolist() if fits else [])
-    return pa.array(vectors, pa.list_(pa.float32()))

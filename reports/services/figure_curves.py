@@ -1,6 +1,6 @@
 """Figures of calibrations that are tables: curves, matrices, kernels, defects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from calibrations.domain.cameras import camera
 from reports.models import VerificationReport
 from reports.plots import panels
+from reports.plots.panels import percent_off
 from reports.services.curves import read_curves
 from reports.services.figure_kinds import Data, FigureKind, Place
 from reports.services.geometry import detector_names
@@ -15,12 +16,22 @@ from taxicab.errors import NotFoundError
 
 __all__ = ["CURVE_FIGURES"]
 
+AMPLIFIER = "AMPLIFIER_NAME"
+CURVE = ("RAW_MEANS", "RAW_VARS", "MODEL_VARS", "EXP_ID_MASK", "GAIN", "NOISE")
+EPER_LINEAR_TO = 1e-6
+"""A good CCD loses a few millionths; at low signal it is a thousand times more."""
 
-def _row(report: VerificationReport, key: str, place: Place) -> dict[str, Any]:
+COVARIANCES = ("RAW_MEANS", "COV_MATRIX_SIDE", "COVARIANCES", "COVARIANCES_MODEL")
+
+
+def _row(
+    report: VerificationReport, key: str, place: Place, columns: Sequence[str]
+) -> dict[str, Any]:
     """Find an amplifier's vectors."""
     detector, amplifier = place
-    for row in read_curves(report, key, detector=detector).rows:
-        if row.get("AMPLIFIER_NAME") == amplifier:
+    wanted = (AMPLIFIER, *columns)
+    for row in read_curves(report, key, detector=detector, columns=wanted).rows:
+        if row[AMPLIFIER] == amplifier:
             return row
     raise NotFoundError(
         f"{key} has nothing of {_name(report, place)}: choose another amplifier."
@@ -28,16 +39,15 @@ def _row(report: VerificationReport, key: str, place: Place) -> dict[str, Any]:
 
 
 def _curve(report: VerificationReport, key: str, place: Place) -> Data:
-    row = _row(report, key, place)
-    mean, variance, model = (
-        _array(row[name]) for name in ("RAW_MEANS", "RAW_VARS", "MODEL_VARS")
-    )
+    row = _row(report, key, place, CURVE)
+    mean, variance, model = (_array(row[name]) for name in CURVE[:3])
     used = _array(row["EXP_ID_MASK"]) > 0
     return Data(
         {
             "mean (ADU)": mean,
             "variance (ADU²)": variance,
             "model (ADU²)": model,
+            "residual (%)": percent_off(variance, model),
             "in the fit": used,
         },
         lambda: panels.plot_curve(
@@ -55,36 +65,74 @@ def _curve(report: VerificationReport, key: str, place: Place) -> Data:
 
 
 def _matrix(report: VerificationReport, key: str, place: Place) -> Data:
-    a = _array(_row(report, key, place)["A_MATRIX"])
-    side = round(a.size**0.5)
-    rows, columns = np.indices((side, side))
+    row = _row(report, key, place, (*COVARIANCES[:3], "A_MATRIX", "A00", "EXP_ID_MASK"))
+    side = int(row["COV_MATRIX_SIDE"])
+    a, source = _array(row["A_MATRIX"]), "of the fit"
+    if a.size != side**2 or not np.isfinite(a).any():
+        a, source = _first_order(row, side).ravel(), "to first order"
+    # The first index counts along x, as the covariances have it.
+    x, y = np.indices((side, side))
     return Data(
-        {"lag y (px)": rows.ravel(), "lag x (px)": columns.ravel(), "a (1/e⁻)": a},
+        {
+            "lag x (px)": x.ravel(),
+            "lag y (px)": y.ravel(),
+            "a (1/e⁻)": a,
+            "source": np.full(a.size, source),
+        },
         lambda: panels.plot_matrix(
-            a.reshape(side, side),
-            title=f"{_name(report, place)}: a-matrix",
-            label="a (1/e⁻)",
-            x_label="lag along rows of the matrix (px)",
-            y_label="lag along columns of the matrix (px)",
+            a.reshape(side, side).T,
+            title=f"{_name(report, place)}: a-matrix {source}",
+            label="a",
+            unit="e⁻¹",
+            x_label="lag along x, serial (px)",
+            y_label="lag along y, parallel (px)",
         ),
     )
 
 
-def _covariances(report: VerificationReport, key: str, place: Place) -> Data:
-    row = _row(report, key, place)
+def _first_order(row: Mapping[str, Any], side: int) -> np.ndarray:
+    """Find the a-matrix that the covariances have where the fit gives a00 alone.
+
+    To first order C_ij = a_ij mu² but for C_00, which is mostly shot noise. Brighter
+    pairs have larger errors, in the measure of mu: weights are 1 / mu².
+    """
+    used = _array(row["EXP_ID_MASK"]) > 0
     mean = _array(row["RAW_MEANS"])
-    lags = {
-        f"lag ({name[-2]}, {name[-1]})": _array(row[name])
-        for name in ("COV_10", "COV_01", "COV_11")
-        if row.get(name)
-    }
-    order = np.argsort(mean)
+    cube = _array(row["COVARIANCES"]).reshape(-1, side, side)
+    good = used & np.isfinite(mean) & np.isfinite(cube).all(axis=(1, 2))
+    if not good.any():
+        return np.full((side, side), np.nan)
+    a: np.ndarray = cube[good].sum(axis=0) / (mean[good] ** 2).sum()
+    a[0, 0] = np.nan if row["A00"] is None else row["A00"]
+    return a
+
+
+def _covariances(report: VerificationReport, key: str, place: Place) -> Data:
+    row = _row(report, key, place, (*COVARIANCES, "EXP_ID_MASK"))
+    side = int(row["COV_MATRIX_SIDE"])
+    mean = _array(row["RAW_MEANS"])
+    used = _array(row["EXP_ID_MASK"]) > 0
+    measured, model = (
+        _array(row[name]).reshape(-1, side, side) for name in COVARIANCES[2:]
+    )
+    pair, x, y = np.indices(measured.shape)
+    lags = [(1, 0), (0, 1), (1, 1)] if side > 1 else []
     return Data(
-        {"mean (ADU)": mean[order]}
-        | {f"covariance {name} (ADU²)": y[order] for name, y in lags.items()},
-        lambda: panels.plot_lines(
-            mean[order],
-            {name: y[order] for name, y in lags.items()},
+        {
+            "mean (ADU)": mean[pair.ravel()],
+            "in the fit": used[pair.ravel()],
+            "lag x (px)": x.ravel(),
+            "lag y (px)": y.ravel(),
+            "covariance (ADU²)": measured.ravel(),
+            "model (ADU²)": model.ravel(),
+        },
+        lambda: panels.plot_fits(
+            mean,
+            {
+                f"{i} along x, {j} along y": (measured[:, i, j], model[:, i, j])
+                for i, j in lags
+            },
+            used,
             title=f"{_name(report, place)}: covariances of neighbours",
             x_label="mean signal (ADU)",
             y_label="covariance (ADU²)",
@@ -93,41 +141,44 @@ def _covariances(report: VerificationReport, key: str, place: Place) -> Data:
 
 
 def _linearity(report: VerificationReport, key: str, place: Place) -> Data:
-    row = _row(report, key, place)
+    row = _row(report, key, place, ("RAW_MEANS", "FIT_RESIDUALS"))
     signal, residual = _array(row["RAW_MEANS"]), _array(row["FIT_RESIDUALS"])
     good = np.isfinite(signal) & np.isfinite(residual)
     order = np.argsort(signal[good])
-    signal, residual = signal[good][order], residual[good][order]
+    signal, residual = signal[good][order], 100 * residual[good][order]
     return Data(
-        {"signal (ADU)": signal, "residual": residual},
+        {"signal (ADU)": signal, "residual (%)": residual},
         lambda: panels.plot_lines(
             signal,
             {"residual of the fit": residual},
             title=f"{_name(report, place)}: linearity residuals",
             x_label="signal (ADU)",
-            y_label="residual (fraction of the signal)",
+            y_label="residual (% of the signal)",
+            logarithmic=bool((signal > 0).all()),
         ),
     )
 
 
 def _kernel(report: VerificationReport, key: str, place: Place) -> Data:
-    kernel = _array(_row(report, key, place)["KERNEL"])
+    kernel = _array(_row(report, key, place, ("KERNEL",))["KERNEL"])
     side = round(kernel.size**0.5)
     y, x = np.indices((side, side)) - side // 2
     return Data(
-        {"y (px)": y.ravel(), "x (px)": x.ravel(), "kernel": kernel},
+        {"x (px)": x.ravel(), "y (px)": y.ravel(), "kernel (1/e⁻)": kernel},
         lambda: panels.plot_matrix(
             kernel.reshape(side, side),
             title=f"{_name(report, place)}: brighter-fatter kernel",
-            label="kernel (1/e⁻)",
-            x_label="x (px of the kernel)",
-            y_label="y (px of the kernel)",
+            label="kernel",
+            unit="e⁻¹",
+            x_label="x from the middle (px)",
+            y_label="y from the middle (px)",
+            first=-(side // 2),
         ),
     )
 
 
 def _eper(report: VerificationReport, key: str, place: Place) -> Data:
-    row = _row(report, key, place)
+    row = _row(report, key, place, ("SIGNALS", "SERIAL_EPER", "PARALLEL_EPER"))
     signal = _array(row["SIGNALS"])
     lines = {
         name: _array(row[column])
@@ -147,6 +198,7 @@ def _eper(report: VerificationReport, key: str, place: Place) -> Data:
             x_label="signal (e⁻)",
             y_label="inefficiency per transfer",
             logarithmic=bool((x > 0).all()),
+            linear_to=EPER_LINEAR_TO,
         ),
     )
 
@@ -175,17 +227,20 @@ def _defect_counts(report: VerificationReport, key: str, _: Place) -> Data:
 
 
 def _defect_map(report: VerificationReport, key: str, place: Place) -> Data:
-    rows = read_curves(report, key, detector=place[0]).rows
+    curves = read_curves(report, key, detector=place[0])
     names = ("x0", "y0", "width", "height")
-    boxes = np.array([[row[n] for n in names] for row in rows], float).reshape(-1, 4)
+    boxes = np.array([[row[n] for n in names] for row in curves.rows], float)
+    boxes = boxes.reshape(-1, 4)
     detector = camera(report.ticket.instrument_id).detector(place[0])
+    shape = curves.shapes.get(place[0], detector.shape)
+    amplifiers = detector.amplifier_boxes(shape).values()
     return Data(
         {f"{name} (px)": boxes[:, i] for i, name in enumerate(names)},
         lambda: panels.plot_boxes(
             boxes,
-            detector.shape,
+            shape,
             title=f"{detector.name}: {len(boxes)} boxes of defects",
-            borders=sorted({float(b.x0) for b in detector.amplifier_boxes().values()}),
+            borders=sorted({float(box.x0) for box in amplifiers}),
         ),
     )
 
@@ -207,7 +262,7 @@ CURVE_FIGURES: Mapping[str, tuple[FigureKind, ...]] = {
             "Look for a residual that bends instead of scattering about zero, and for "
             "points left out below the turnoff.",
             _curve,
-            needs=("RAW_MEANS", "RAW_VARS", "MODEL_VARS", "EXP_ID_MASK"),
+            needs=CURVE,
         ),
         FigureKind(
             "matrix",
@@ -215,7 +270,7 @@ CURVE_FIGURES: Mapping[str, tuple[FigureKind, ...]] = {
             "Look for one negative centre and neighbours that fade with distance: "
             "stripes are noise that the rows share.",
             _matrix,
-            needs=("A_MATRIX",),
+            needs=(*COVARIANCES[:3], "A_MATRIX", "A00", "EXP_ID_MASK"),
         ),
         FigureKind(
             "covariances",
@@ -223,7 +278,7 @@ CURVE_FIGURES: Mapping[str, tuple[FigureKind, ...]] = {
             "Look for curves that rise smoothly from zero; a step or an offset at low "
             "signal is correlated noise.",
             _covariances,
-            needs=("RAW_MEANS", "COV_10"),
+            needs=(*COVARIANCES, "EXP_ID_MASK"),
         ),
     ),
     "linearizer": (
@@ -253,7 +308,7 @@ CURVE_FIGURES: Mapping[str, tuple[FigureKind, ...]] = {
             "Look for a rise at low signal (a trap) and for the turnoff at high "
             "signal; between them the curve is flat.",
             _eper,
-            needs=("SIGNALS", "SERIAL_EPER"),
+            needs=("SIGNALS", "SERIAL_EPER", "PARALLEL_EPER"),
         ),
     ),
     "defects": (

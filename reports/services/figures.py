@@ -23,18 +23,20 @@ from django.conf import settings
 from calibrations.domain.cameras import camera
 from reports.models import VerificationReport
 from reports.plots.figures import save_png
-from reports.services.curves import has_curves
+from reports.services.curves import curve_columns
 from reports.services.figure_curves import CURVE_FIGURES
 from reports.services.figure_kinds import Data, FigureKind, Place
+from reports.services.figure_profiles import PROFILE_FIGURES
 from reports.services.figure_tests import TEST_FIGURES
 from reports.services.findings import worst_place
 from reports.services.history import earlier_reports
+from reports.services.profiles import profile_vectors
 from reports.services.values import read_index
 from taxicab.errors import NotFoundError
 
 __all__ = ["FORMS", "FigureEntry", "figure_file", "list_figures", "read_place"]
 
-DRAWING_VERSION = 3
+DRAWING_VERSION = 4
 """Raise it when a drawing changes: what was kept is then drawn anew."""
 
 FORMS = {
@@ -57,14 +59,14 @@ class FigureEntry:
 
 
 def list_figures(report: VerificationReport, part: str) -> list[FigureEntry]:
-    """List the figures of a part: those of its calibration, then those of its tests."""
+    """List the figures of a part: of its calibration, its exposures, then its tests."""
     stage = _stage(report, part)
-    entries = []
-    if has_curves(report, part):
-        entries += [
-            FigureEntry(part, kind.key, _capital(kind.title), kind.look_for, kind.of)
-            for kind in CURVE_FIGURES.get(stage["calib_type"], ())
-        ]
+    there = curve_columns(report, part) | profile_vectors(report, part)
+    entries = [
+        FigureEntry(part, kind.key, _capital(kind.title), kind.look_for, kind.of)
+        for kind in _place_figures(stage)
+        if set(kind.needs) <= there
+    ]
     if not stage["counts"]["results"]:
         return entries
     has_earlier = bool(earlier_reports(report))
@@ -144,8 +146,12 @@ def _data(report: VerificationReport, part: str, key: str, place: Place) -> Data
     if rest:
         level, _, test = rest.partition(".")
         return _kind(TEST_FIGURES, name).make(report, part, level, test)
-    kinds = CURVE_FIGURES[_stage(report, part)["calib_type"]]
-    return _kind(kinds, name).make(report, part, place)
+    return _kind(_place_figures(_stage(report, part)), name).make(report, part, place)
+
+
+def _place_figures(stage: Mapping[str, Any]) -> tuple[FigureKind, ...]:
+    """Give the kinds of figures that show one place, or all, of a type."""
+    return *CURVE_FIGURES.get(stage["calib_type"], ()), *PROFILE_FIGURES
 
 
 def _kind(kinds: tuple[FigureKind, ...], key: str) -> FigureKind:

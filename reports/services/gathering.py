@@ -38,6 +38,9 @@ class StageEvidence:
     """Path of the residual, by detector and exposure."""
     mosaics: dict[int, str] = field(default_factory=dict)
     """Path of the focal plane's mosaic, by exposure; 0: of the calibration itself."""
+    diagnostics: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Path of a verification's own table of an exposure, by detector and exposure: it
+    has profiles and spectra."""
     tables: dict[int, str] = field(default_factory=dict)
     """Path of the calibration, by detector, where it is a table."""
     unreadable: list[int] = field(default_factory=list)
@@ -130,6 +133,7 @@ def gather_stage(
         physical_filter=_filter(plan, datasets),
         combined=paths if plan.is_image else {},
         mosaics=_mosaics(plan, datasets),
+        diagnostics=_diagnostics(plan, datasets),
         tables={} if plan.is_image or unreadable else paths,
         unreadable=sorted(paths) if unreadable else [],
         metrics=_metrics(plan, datasets),
@@ -149,6 +153,16 @@ def _mosaics(plan: StagePlan, datasets: Datasets) -> dict[int, str]:
         for name in plan.mosaic_datasets
         for run in (plan.generation, plan.verification)
         for info in datasets.get((run, name), [])
+    }
+
+
+def _diagnostics(plan: StagePlan, datasets: Datasets) -> dict[tuple[int, int], str]:
+    """Find the tables of single exposures that can be read here."""
+    return {
+        (_id(info, "detector"), _id(info, "exposure")): info.path
+        for kind in plan.kinds[:1]
+        for info in datasets.get((plan.verification, f"verify{kind}DetResults"), [])
+        if is_table(info.path) and {"detector", "exposure"} <= info.data_id.keys()
     }
 
 

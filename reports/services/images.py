@@ -9,7 +9,7 @@ from astropy.io import fits
 from reports.plots.images import shrink_image
 from taxicab.errors import MiddlewareError
 
-__all__ = ["Picture", "read_picture"]
+__all__ = ["Picture", "read_picture", "read_shape"]
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,21 @@ def read_picture(path: str | Path) -> Picture:
     binning = int(header.get("BINNING", 1))
     shape = data.shape[0] * binning, data.shape[1] * binning
     return Picture(shrink_image(data), str(header.get("BUNIT", "")), shape)
+
+
+def read_shape(path: str | Path) -> tuple[int, int]:
+    """Read the rows and columns of the detector that an image is of, from its headers.
+
+    Raises
+    ------
+    MiddlewareError
+        Raised if the file is gone or holds no image.
+    """
+    try:
+        with fits.open(path) as hdus:
+            binning = int(hdus[0].header.get("BINNING", 1))
+            shapes = [hdu.shape for hdu in hdus if hdu.is_image and hdu.shape]
+        ny, nx = shapes[0]
+    except (OSError, IndexError, ValueError) as error:
+        raise MiddlewareError(f"The image {path} cannot be read: {error}") from error
+    return ny * binning, nx * binning

@@ -20,6 +20,7 @@ from reports.services.evidence import PART, PARTS, SealedPart, read_part
 from reports.services.gathering import StageEvidence
 from reports.services.pages import write_results
 from reports.services.products import copy_plots, write_product
+from reports.services.profiles import write_profiles
 from reports.services.record import PartRecord
 from reports.services.summaries import summarise_stage
 from reports.services.values import write_values
@@ -48,6 +49,7 @@ _ASPECTS = {
     "images": "images",
     "inputs.json": "inputs",
     "planes": "plots",
+    "profiles.parquet": "metrics",
     "plots": "plots",
     "results.csv": "metrics",
     "validity.json": "validity",
@@ -106,6 +108,7 @@ def write_part(
     write_results(stage.results, own / RESULTS)
     write_values(stage.results, stage.notes, own)
     write_curves(stage, own)
+    write_profiles(stage, own)
     summary = {
         **summarise_stage(stage, record, instrument),
         "results_file": RESULTS,
