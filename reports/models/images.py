@@ -36,7 +36,7 @@ class ReportImage(models.Model):
     """A combined calibration, a residual or a mosaic, as the Butler has it.
 
     Its tiles are shared by all reports with the same pixels: they are found by the
-    SHA-256 of its file, which is kept from when they were first made on.
+    SHA-256 of its file, which the sealed part names.
     """
 
     report = models.ForeignKey(
@@ -55,7 +55,8 @@ class ReportImage(models.Model):
     rank = models.PositiveSmallIntegerField()
     """One of `ImageRank`."""
     sha256 = models.CharField(max_length=64, blank=True, db_index=True)
-    """Of the file; empty until its tiles were made once."""
+    """Of the file; empty where the part was sealed before it named its files, until
+    the tiles were made once."""
 
     class Meta:
         ordering: ClassVar = ["rank", "pk"]

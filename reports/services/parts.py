@@ -14,6 +14,7 @@ from typing import Any
 
 from reports.domain.results import show_number
 from reports.models import ReportPart, VerificationReport
+from reports.services.bindings import write_hashes
 from reports.services.curves import write_curves
 from reports.services.drawing import draw_detectors, draw_planes
 from reports.services.evidence import PART, PARTS, SealedPart, read_part
@@ -46,6 +47,7 @@ _ASPECTS = {
     "configuration.json": "configuration",
     "criteria.json": "limits",
     "curves.parquet": "calibration",
+    "files.json": "images",
     "images": "images",
     "inputs.json": "inputs",
     "planes": "plots",
@@ -109,6 +111,7 @@ def write_part(
     write_values(stage.results, stage.notes, own)
     write_curves(stage, own)
     write_profiles(stage, own)
+    write_hashes(shown, own)
     summary = {
         **summarise_stage(stage, record, instrument),
         "results_file": RESULTS,
@@ -186,7 +189,7 @@ def _aspects(new: str, old: str) -> tuple[str, ...]:
 
 
 def _without_pictures(stage: StageEvidence) -> StageEvidence:
-    return replace(stage, combined={}, residuals={}, plots=[])
+    return replace(stage, combined={}, residuals={}, mosaics={}, plots=[])
 
 
 def _criteria(stage: StageEvidence) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from reports.models import (
     ReportStatus,
     VerificationReport,
 )
+from reports.services.bindings import read_hashes
+from reports.services.evidence import SealedPart
 from reports.services.gathering import StageEvidence
 from reports.services.tiles import hash_image, make_tiles
 from taxicab.core.domain.queues import tiles_queue
@@ -46,8 +48,16 @@ _MOVING = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @transaction.atomic
-def keep_images(report: VerificationReport, stages: Iterable[StageEvidence]) -> None:
-    """Put on record what the stages have of images, in place of what was."""
+def keep_images(
+    report: VerificationReport,
+    stages: Iterable[StageEvidence],
+    sealed: Iterable[SealedPart],
+) -> None:
+    """Put on record what the stages have of images, in place of what was.
+
+    Each is bound to the hash that its sealed part names (`reports.services.bindings`).
+    """
+    hashes = {part.key: read_hashes(part.sha256) for part in sealed}
     report.images.all().delete()
     ReportImage.objects.bulk_create(
         ReportImage(
@@ -58,6 +68,7 @@ def keep_images(report: VerificationReport, stages: Iterable[StageEvidence]) -> 
             exposure=exposure,
             path=path,
             rank=rank,
+            sha256=hashes[stage.plan.key].get((detector, exposure), ""),
         )
         for stage in stages
         for detector, exposure, path, rank in _images(stage)
@@ -263,9 +274,9 @@ def _make(image: ReportImage) -> None:
     sha256 = hash_image(image.path)
     if image.sha256 and image.sha256 != sha256:
         raise ConflictError(
-            f"{image}: {image.path} was changed since this report was made, so its "
-            "pixels are no longer those that the report shows. Restore the file, or "
-            "make a new report."
+            f"{image}: {image.path} was changed since the report was sealed, so that "
+            "its pixels are no longer those that the report is about. Restore the file "
+            f"(SHA-256 {image.sha256}), or make a new report."
         )
     make_tiles(image.path, sha256)
     ReportImage.objects.filter(pk=image.pk, sha256="").update(sha256=sha256)

@@ -24,12 +24,7 @@ from reports.models import (
     VerificationReport,
     VerificationReportQuerySet,
 )
-from reports.services.evidence import (
-    SealedPart,
-    keep_folder,
-    new_folder,
-    read_sealed,
-)
+from reports.services.evidence import keep_folder, new_folder, read_sealed
 from reports.services.gathering import StageEvidence, gather_stages
 from reports.services.parts import keep_parts
 from reports.services.pixels import keep_images
@@ -107,25 +102,26 @@ def build_report(recorder: JobRecorder) -> None:
     recorder.add_commands([_command(report, gateway.settings.root)])
     recorder.say("Reading the results and finding the images.")
     stages = gather_stages(gateway, plans)
-    keep_images(report, stages)
     facts = build_record(ticket, plans, gateway)
     with new_folder(str(report.pk)) as folder:
         summary = write_report(ticket, stages, facts, folder, recorder=recorder)
         sha256 = keep_folder(folder)
-    _finish(report, summary, read_sealed(sha256), sha256, by=recorder.job.created_by)
+    _finish(report, summary, stages, sha256, by=recorder.job.created_by)
 
 
 @transaction.atomic
 def _finish(
     report: VerificationReport,
     summary: dict[str, Any],
-    sealed: Sequence[SealedPart],
+    stages: Sequence[StageEvidence],
     sha256: str,
     *,
     by: User | None,
 ) -> None:
     """Put the sealed evidence on record, whole or not at all."""
+    sealed = read_sealed(sha256)
     keep_parts(report, sealed, order=[stage["key"] for stage in summary["stages"]])
+    keep_images(report, stages, sealed)
     move(
         report,
         field="status",

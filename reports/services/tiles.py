@@ -40,6 +40,7 @@ __all__ = [
     "PREVIEW",
     "TilesMissingError",
     "check_tiles",
+    "has_tiles",
     "hash_image",
     "make_tiles",
     "preview_file",
@@ -132,6 +133,11 @@ def read_index(sha256: str) -> dict[str, Any]:
     if index.get("format") != FORMAT or size != index.get("size"):
         raise _damaged()
     return index
+
+
+def has_tiles(sha256: str) -> bool:
+    """Whether an image has tiles, whole or damaged."""
+    return bool(sha256) and (_folder(sha256) / INDEX).is_file()
 
 
 def read_tile(sha256: str, level: int, row: int, column: int) -> bytes:
