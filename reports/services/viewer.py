@@ -21,6 +21,7 @@ __all__ = [
     "Shown",
     "colour_tables",
     "compare_shapes",
+    "doubt_ratio",
     "draw_outlines",
     "find_defects",
     "look_at",
@@ -29,6 +30,9 @@ __all__ = [
 COLOURS = {"cividis": "cividis", "grey": "gray", "diverging": "RdBu_r"}
 ANCHORS = 33
 """Colours of each map that are sent; the browser fills in between."""
+
+RATIO_SIGMA = 3.0
+"""With a median nearer to zero than this an image changes sign all over."""
 
 MAX_DEFECTS = 20_000
 """Boxes; more hide the image they are drawn on."""
@@ -117,6 +121,18 @@ def compare_shapes(candidate: Shown, current: Shown | None) -> str:
     return (
         f"The candidate is in {candidate.unit or 'no unit'}, the current one in "
         f"{current.unit or 'no unit'}: they cannot be subtracted or divided."
+    )
+
+
+def doubt_ratio(current: Shown) -> str:
+    """Say so where dividing by an image is dividing by its noise; nothing else."""
+    numbers = current.index["numbers"] if current.index else {}
+    median, sigma = numbers.get("median"), numbers.get("sigma")
+    if median is None or abs(median) > RATIO_SIGMA * sigma:
+        return ""
+    return (
+        f"{current.title} is mostly noise around zero: to divide by it means little, "
+        "look at the difference."
     )
 
 

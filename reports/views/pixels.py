@@ -17,10 +17,12 @@ from reports.services.pixels import (
     find_image,
     running_tiles,
 )
+from reports.services.tiles import has_tiles
 from reports.services.viewer import (
     Shown,
     colour_tables,
     compare_shapes,
+    doubt_ratio,
     draw_outlines,
     find_defects,
     look_at,
@@ -211,7 +213,7 @@ def _chip(
         "address": f"{page}?{query_of(one, names, against=against)}",
         "is_here": one.pk == here.pk,
         "is_suspect": one.is_suspect,
-        "has_tiles": bool(one.sha256),
+        "has_tiles": has_tiles(one.sha256),
     }
 
 
@@ -243,6 +245,7 @@ def _config(
         "candidate": _source(candidate),
         "current": _source(current) if current and fits else None,
         "compares": bool(fits and can_compare),
+        "ratioDoubt": doubt_ratio(current) if current else "",
         "unit": candidate.unit,
         "amplifiers": draw_outlines(candidate),
         "defects": find_defects(candidate, names),

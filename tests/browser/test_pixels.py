@@ -2,9 +2,10 @@
 
 import re
 
+import numpy as np
 import pytest
 
-from reports.models import ReportConsequence, ReportImage
+from reports.models import ReportConsequence, ReportImage, VerificationReport
 from tests.support import board as make
 from tests.support import people
 from tests.support.accessibility import serious_problems
@@ -111,6 +112,33 @@ def test_the_difference_is_drawn_where_it_is(viewer):
     assert colour(120, 250)[:3] == quiet[:3]  # and the block is not upside down
     page.keyboard.press("d")
     page.wait_for_selector("[data-mode=candidate][aria-pressed=true]")
+    watched.check_quiet()
+
+
+def test_a_ratio_over_pixels_near_zero_keeps_its_range(
+    viewer, compared, tmp_path, settings
+):
+    """A thousandth of the current pixels is 0 or almost, as dead ones of a flat are."""
+    old, _ = compared
+    old = old.copy()
+    dead = np.random.default_rng(2).integers(0, old.size, 300)
+    old.flat[dead] = np.tile([0.0, 1e-3, -1e-3], 100)
+    ReportImage.objects.filter(report__version=1, detector=0).delete()
+    before = VerificationReport.objects.get(version=1)
+    list_image(before, write_image(tmp_path / "dead.fits", old))
+    watched = viewer("&mode=ratio")
+    page = watched.page
+    low, high = (float(page.input_value(f"#{end}")) for end in ("low", "high"))
+    # The images are equal but for a block: a few per cent, not thousands.
+    assert 0 < high - 1 < 1
+    assert high - 1 == pytest.approx(1 - low)
+    assert page.is_hidden(".ratio-doubt")
+    y, x = np.unravel_index(dead[0], old.shape)
+    page.goto(f"{page.url.split('?')[0]}?part=bias&detector=0&at={x},{y}")
+    wait(page)
+    page.wait_for_function(
+        "document.querySelector('.pixel-value').textContent.includes('ratio no value')"
+    )
     watched.check_quiet()
 
 

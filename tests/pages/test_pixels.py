@@ -1,12 +1,15 @@
 """The page of pixels: what it lists, who sees it, and what is said when tiles fail."""
 
 import gzip
+import os
 
 import numpy as np
 import pytest
 
 from reports.models import ImageRank, ReportImage
 from reports.services import pins
+from reports.services.bindings import write_hashes
+from reports.services.evidence import SealedPart
 from reports.services.pixels import (
     comparable_images,
     default_comparison,
@@ -16,10 +19,11 @@ from reports.services.pixels import (
     request_tiles,
 )
 from reports.services.pyramid import TILE, decode_tile
+from reports.services.tiles import has_tiles, hash_image
 from reports.tasks import make_tiles as task
 from taxicab.core.models import Job, JobStatus
 from taxicab.core.services.jobs import JobCancelledError, JobRecorder
-from taxicab.errors import ConflictError
+from taxicab.errors import ConflictError, MiddlewareError
 from tests.support import board as make
 from tests.support import evidence, pages
 from tests.support.pixels import SHAPE, list_image, make_pixels, write_image
@@ -50,12 +54,22 @@ def make_recorder(report, images):
     return JobRecorder(job)
 
 
-def test_a_report_lists_its_images_those_that_failed_first(report, tmp_path):
+def seal(stage, settings):
+    """Keep no more of a part than the hashes of its files."""
+    part = SealedPart(stage.plan.key, "bias", "", "", "a" * 64)
+    folder = settings.EVIDENCE_ROOT / part.sha256
+    folder.mkdir(parents=True)
+    write_hashes(stage, folder)
+    return part
+
+
+def test_a_report_lists_its_images_those_that_failed_first(report, tmp_path, settings):
     exposures = evidence.EXPOSURES[:2]
     stage = evidence.make_stage("bias", tmp_path / "fits", exposures=exposures)
-    stage.mosaics[0] = str(tmp_path / "mosaic.fits")
+    stage.mosaics[0] = str(write_image(tmp_path / "mosaic.fits", make_pixels(9)))
+    sealed = seal(stage, settings)
     for _ in range(2):  # once more after a worker died
-        keep_images(report, [stage])
+        keep_images(report, [stage], [sealed])
     listed = list(report.images.all())
     assert len(listed) == 1 + len(stage.combined) + len(stage.residuals)
     assert listed[0].is_plane
@@ -65,7 +79,7 @@ def test_a_report_lists_its_images_those_that_failed_first(report, tmp_path):
     latest = {i.exposure for i in listed if i.rank == ImageRank.LATEST_FAILED}
     assert latest == {max(exposures)}
     assert [i.rank for i in listed] == sorted(i.rank for i in listed)
-    assert all(i.path and not i.sha256 for i in listed)
+    assert all(i.path and i.sha256 == hash_image(i.path) for i in listed)
 
 
 def test_pixels_arrive_as_the_file_has_them(image, observer):
@@ -188,11 +202,27 @@ def test_a_file_that_was_changed_is_not_shown_in_its_place(image, tmp_path):
         tiled=False,
     )
     recorder = make_recorder(image.report, [image, whole])
-    with pytest.raises(ConflictError, match=r"1 of 2 images.*was changed since"):
+    with pytest.raises(ConflictError, match=r"1 of 2 images.*changed since the report"):
         make_report_tiles(recorder)
     # The other image has its tiles all the same.
     whole.refresh_from_db()
     assert whole.sha256
+
+
+def test_a_file_that_changed_before_anybody_looked_is_refused(
+    report, tmp_path, settings
+):
+    stage = evidence.make_stage("bias", tmp_path / "fits", exposures=())
+    keep_images(report, [stage], [seal(stage, settings)])
+    image = report.images.get(detector=0)
+    write_image(image.path, make_pixels(5))
+    with pytest.raises(ConflictError, match=f"sealed.*SHA-256 {image.sha256}"):
+        make_report_tiles(make_recorder(report, [image]))
+    assert not has_tiles(image.sha256)
+    # One that is gone is not hashed as if it were there.
+    os.remove(stage.combined[1])
+    with pytest.raises(MiddlewareError, match="cannot be read"):
+        write_hashes(stage, tmp_path)
 
 
 def test_making_tiles_is_cancelled_between_two_images(image):
@@ -265,6 +295,19 @@ def test_images_that_cannot_be_subtracted_are_said_to_be_so(
     assert config["compares"] is (not sentence)
     assert answer.context["mismatch"] == "" or sentence in answer.context["mismatch"]
     assert sentence in pages.text_of(answer)
+
+
+@pytest.mark.parametrize(("level", "is_doubted"), [(1.0, True), (100.0, False)])
+def test_dividing_by_noise_is_said_to_mean_nothing(
+    report, construction, observer, tmp_path, level, is_doubted
+):
+    old = make_pixels(2, level=level, sigma=9.0)
+    list_image(report, write_image(tmp_path / "0.fits", old))
+    second = make.make_report(construction)
+    list_image(second, write_image(tmp_path / "1.fits", make_pixels(1)))
+    address = f"/reports/DM-100/{second.version}/pixels/"
+    page = pages.text_of(pages.visitor(observer).get(address))
+    assert ("mostly noise around zero" in page) is is_doubted
 
 
 def test_amplifiers_detectors_and_defects_lie_over_the_pixels(

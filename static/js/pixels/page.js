@@ -82,7 +82,7 @@
     words.push(`${config.current ? "candidate " : ""}${show(candidate.value)}${unit}`);
     if (current) {
       words.push(`current ${show(current.value)}${unit}`);
-      if (config.compares) words.push(`difference ${show(candidate.value - current.value)}${unit}`, `ratio ${show(candidate.value / current.value)}`);
+      if (config.compares) words.push(`difference ${show(candidate.value - current.value)}${unit}`, `ratio ${show(window.Stretch.ratio(candidate.value, current.value))}`);
     }
     const planes = planesOf(candidate.mask);
     if (planes.length) words.push(planes.join(" "));
@@ -184,6 +184,7 @@
     one("[name=colours]").disabled = plate.isCompared;
     const percent = (100 * state.zoom) / plate.ratio;
     one(".zoom-level").textContent = `${percent >= 100 ? Math.round(percent) : percent.toPrecision(2)} %${plate.level ? `, means of ${2 ** plate.level} × ${2 ** plate.level}` : ""}`;
+    one(".ratio-doubt").hidden = state.mode !== "ratio" || !config.ratioDoubt;
     one(".phase").textContent = state.mode === "blink" ? `shown: ${state.phase}` : "";
     one(".trouble").hidden = !plate.problem;
     one(".trouble p").textContent = plate.problem;

@@ -191,7 +191,7 @@ window.Plate = class {
       .map((place) => this.tilesOf(mode, ...place, { ask: false }))
       .filter(Boolean);
     const lists = found.map((tiles) => window.Stretch.combine(mode, ...tiles));
-    const half = window.Stretch.halfRange(lists, centre) || (mode === "ratio" ? 0.01 : 1);
+    const half = window.Stretch.halfRange(lists, centre, { isRatio: mode === "ratio" }) || (mode === "ratio" ? 0.01 : 1);
     const range = { low: centre - half, high: centre + half };
     if (isWhole) {
       this.state.ranges[mode] = { ...range, isFound: true };

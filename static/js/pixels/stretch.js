@@ -29,16 +29,18 @@ window.Stretch = (() => {
     return (v) => clip(0.5 + Math.asinh((ASINH * (v - middle)) / (high - middle)) / (2 * whole));
   }
 
-  // Values of a mode from the candidate's tile and the current one's.
+  // Values of a mode from the candidate's tile and the current one's; over 0 is none.
   function combine(mode, a, b) {
     if (mode === "candidate") return a.values;
     if (mode === "current") return b.values;
     const out = new Float32Array(a.values.length);
     for (let i = 0; i < out.length; i += 1) {
-      out[i] = mode === "difference" ? a.values[i] - b.values[i] : a.values[i] / b.values[i];
+      out[i] = mode === "difference" ? a.values[i] - b.values[i] : ratio(a.values[i], b.values[i]);
     }
     return out;
   }
+
+  const ratio = (a, b) => (b === 0 ? NaN : a / b);
 
   // Paint a tile upright: row 0 of the image is at the bottom. NaN stays clear.
   function paint(values, mask, nx, ny, { at, colours, showMask }) {
@@ -60,8 +62,9 @@ window.Stretch = (() => {
     return canvas;
   }
 
-  // Half a range around a centre that holds 99.5 % of the values.
-  function halfRange(lists, centre) {
+  // Half a range around a centre that holds 99.5 % of the values. Ratios over pixels near
+  // zero have no bounds: no more than five times the scatter of the inner half is shown.
+  function halfRange(lists, centre, { isRatio = false } = {}) {
     const far = [];
     for (const values of lists) {
       const step = Math.max(1, Math.floor((values.length * lists.length) / 20_000));
@@ -71,8 +74,10 @@ window.Stretch = (() => {
       }
     }
     const sorted = Float64Array.from(far).sort();
-    return sorted.length ? sorted[Math.floor(0.995 * (sorted.length - 1))] : 0;
+    if (!sorted.length) return 0;
+    const at = (share) => sorted[Math.floor(share * (sorted.length - 1))];
+    return isRatio && at(0.5) > 0 ? Math.min(at(0.995), 5 * 1.4826 * at(0.5)) : at(0.995);
   }
 
-  return { table, place, combine, paint, halfRange };
+  return { table, place, combine, ratio, paint, halfRange };
 })();
