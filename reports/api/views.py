@@ -16,6 +16,8 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from calibrations.models import ConstructionTicket
 from reports import tasks
+from reports.api.consequence import ConsequenceMixin
+from reports.api.images import ImagesMixin
 from reports.api.serializers import (
     ReportDetailSerializer,
     ReportRequestSerializer,
@@ -42,8 +44,10 @@ class ReportFilter(filters.FilterSet):
         fields = ("ticket", "instrument", "status")
 
 
-class ReportViewSet(ReadOnlyModelViewSet[VerificationReport]):
-    """Verification reports: tables, files, and asking for a new one."""
+class ReportViewSet(
+    ImagesMixin, ConsequenceMixin, ReadOnlyModelViewSet[VerificationReport]
+):
+    """Verification reports: tables, files, images, and asking for a new one."""
 
     serializer_class = ReportSerializer
     filterset_class = ReportFilter

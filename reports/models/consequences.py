@@ -21,6 +21,9 @@ class ReportConsequence(models.Model):
     """What it would have."""
     nights = models.JSONField(default=list)
     """For each night and filter its number of exposures and the types that change."""
+    exposures = models.JSONField(default=dict)
+    """Begin (TAI) and filter of every exposure, by number, of the nights in which a
+    calibration begins or ends: its night says nothing of those."""
     read_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

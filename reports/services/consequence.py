@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from celery import Task
@@ -115,6 +115,7 @@ def read_consequence(recorder: JobRecorder) -> None:
     then = [*mine, *(row for row in now if row.collection not in held)]
     recorder.say("Counting the exposures in what changes.")
     nights = _count_nights(lay_out(now, then), gateway, ticket.instrument_id)
+    exposures = _list_exposures((*now, *then), gateway, ticket.instrument_id)
     ReportConsequence.objects.update_or_create(
         report=report,
         defaults={
@@ -122,6 +123,7 @@ def read_consequence(recorder: JobRecorder) -> None:
             "now": [asdict(row) for row in now],
             "then": [asdict(row) for row in then],
             "nights": nights,
+            "exposures": exposures,
         },
     )
 
@@ -139,7 +141,8 @@ def look_up(
     Parameters
     ----------
     asked
-        An instant in TAI, or an exposure's number: that stands for its night.
+        An instant in TAI, or an exposure's number: its begin counts where something
+        changes hands in its night, which stands for it otherwise.
 
     Returns
     -------
@@ -149,18 +152,16 @@ def look_up(
     Raises
     ------
     InputError
-        Raised for what is neither, and for an exposure in whose night something
-        changes hands: its time is then needed.
+        Raised for what is neither, and for an exposure that the repository did not have
+        in a night in which something changes hands.
     """
     asked = asked.strip()
-    is_exposure = asked.isdecimal() and len(asked) > DAY_DIGITS
-    instant = night_begin_tai(int(asked[:DAY_DIGITS])) if is_exposure else asked
-    instant = parse_tai(instant)
     now, then = _load(consequence.now), _load(consequence.then)
-    if is_exposure:
-        _check_quiet_night((*now, *then), asked, instant)
+    instant, band = _place(consequence, (*now, *then), asked)
     found = []
     for type_, filter_ in sorted({(row.type, row.filter) for row in (*now, *then)}):
+        if band and filter_ not in ("", band):
+            continue
         sides = [
             [row for row in side if (row.type, row.filter) == (type_, filter_)]
             for side in (now, then)
@@ -172,16 +173,52 @@ def look_up(
     return instant, found
 
 
-def _check_quiet_night(rows: Iterable[Certified], asked: str, begin: str) -> None:
-    tomorrow = date.fromisoformat(begin[:10]) + timedelta(days=1)
-    end = f"{tomorrow.isoformat()}{begin[10:]}"
-    edges = {edge for row in rows for edge in (row.begin, row.end) if edge}
-    inside = sorted(edge for edge in edges if begin < edge < end)
-    if inside:
+def _place(
+    consequence: ReportConsequence, rows: Iterable[Certified], asked: str
+) -> tuple[str, str]:
+    """Give the instant that is asked for; for a known exposure its filter as well."""
+    if not asked.isdecimal() or len(asked) <= DAY_DIGITS:
+        return parse_tai(asked), ""
+    if asked in consequence.exposures:
+        begin, band = consequence.exposures[asked]
+        return begin, band
+    begin = parse_tai(night_begin_tai(int(asked[:DAY_DIGITS])))
+    if inside := _edges_by_night(rows).get(int(asked[:DAY_DIGITS])):
         raise InputError(
-            f"In the night of exposure {asked} a calibration begins or ends, at "
-            f"{inside[0]} TAI: give the exposure's time in place of its number."
+            f"A calibration begins or ends at {min(inside)} TAI, in the night of "
+            f"exposure {asked}, which the repository did not have when it was read: "
+            "read it again, or give the exposure's time in place of its number."
         )
+    return begin, ""
+
+
+def _edges_by_night(rows: Iterable[Certified]) -> dict[int, set[str]]:
+    """Group the instants at which something changes hands, but for those at noon."""
+    nights: dict[int, set[str]] = defaultdict(set)
+    for edge in {edge for row in rows for edge in (row.begin, row.end) if edge}:
+        day = datetime.fromisoformat(edge) - timedelta(hours=12)
+        number = int(f"{day:%Y%m%d}")
+        if edge != parse_tai(night_begin_tai(number)):
+            nights[number].add(edge)
+    return nights
+
+
+def _list_exposures(
+    rows: Iterable[Certified], gateway: ButlerGateway, instrument: str
+) -> dict[str, tuple[str, str]]:
+    """List the exposures of the nights in which something changes hands."""
+    nights = _edges_by_night(rows)
+    if not nights:
+        return {}
+    days = ", ".join(str(day) for day in sorted(nights))
+    found = gateway.select_exposures(
+        f"instrument='{instrument}' AND exposure.day_obs IN ({days})"
+    )
+    return {
+        str(one.id): (parse_tai(one.begin_tai), one.physical_filter or "")
+        for one in found
+        if one.begin_tai
+    }
 
 
 def _fold(rows: Iterable[ValidityRow]) -> list[Certified]:

@@ -128,7 +128,7 @@ def doubt_ratio(current: Shown) -> str:
     """Say so where dividing by an image is dividing by its noise; nothing else."""
     numbers = current.index["numbers"] if current.index else {}
     median, sigma = numbers.get("median"), numbers.get("sigma")
-    if median is None or abs(median) > RATIO_SIGMA * sigma:
+    if median is None or sigma is None or abs(median) > RATIO_SIGMA * sigma:
         return ""
     return (
         f"{current.title} is mostly noise around zero: to divide by it means little, "

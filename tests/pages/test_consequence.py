@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from reports.models import ReportConsequence
+from taxicab.board import services as board
 from taxicab.core.models import Job
 from tests.support import board as make
 from tests.support import pages
@@ -119,10 +120,31 @@ def test_dates_and_exposures_are_looked_up(known, observer, asked, now, then):
     assert found["camera"].now.collection == "LSSTComCam/calib/curated"
 
 
+def test_an_exposure_is_looked_up_by_its_own_time_and_filter(known, observer):
+    """In the night in which the bias changes hands, and flats of two filters."""
+    flats = [row(OLD, A, type="flat", filter=band) for band in ("g_01", "r_03")]
+    known.now, known.then = [*known.now, *flats], [*known.then, *flats]
+    known.exposures = {
+        "2026110800011": ("2026-11-08T17:59:00", "r_03"),
+        "2026110800012": ("2026-11-08T18:01:00", "g_01"),
+    }
+    known.save()
+    browser = pages.visitor(observer)
+    for exposure, collection, band in (
+        ("2026110800011", OLD, "r_03"),
+        ("2026110800012", NEW, "g_01"),
+    ):
+        answer = browser.get(f"{ADDRESS}?at={exposure}&detector=1")
+        found = {(one.type, one.filter): one for one in answer.context["found"]}
+        assert found[("bias", "")].then.collection == collection
+        assert {f for type_, f in found if type_ == "flat"} == {band}
+
+
 def test_what_cannot_be_looked_up_is_said(known, observer):
     browser = pages.visitor(observer)
     page = pages.text_of(browser.get(f"{ADDRESS}?at=2026110800012"))
-    assert f"at {C} TAI: give the exposure" in page
+    assert f"begins or ends at {C} TAI, in the night of exposure 2026110800012" in page
+    assert "read it again" in page
     page = pages.text_of(browser.get(f"{ADDRESS}?at=yesterday"))
     assert "is not a date" in page
     # A detector that the bias has not.
@@ -135,3 +157,23 @@ def test_an_empty_repository_says_what_to_do(report, observer):
     page = pages.text_of(pages.visitor(observer).get(f"{ADDRESS}?at={A}"))
     assert "certify something" in page
     assert "No exposure in the repository would be processed otherwise." in page
+
+
+def test_after_adoption_it_says_when_it_was_read(known, scientist, observer, members):
+    ticket = board.hail(known.report.ticket, report=known.report, by=scientist)
+    page = pages.text_of(pages.visitor(observer).get(ADDRESS))
+    assert "Adopting DM-100 puts it before all others" in page
+    for member in members:
+        board.take_position(ticket, kind="adopt", by=member)
+    board.adopt(ticket, by=members[0], reason="Agreed.")
+    page = pages.text_of(pages.visitor(observer).get(ADDRESS))
+    assert "What adopting DM-100 was to change" in page
+    assert "before the set was adopted" in page
+    assert "would have been processed" in page
+    assert "Read the repository anew" in page
+    known.nights = []
+    known.save()  # read again, now
+    page = pages.text_of(pages.visitor(observer).get(ADDRESS))
+    assert "DM-100 is adopted: what is still to change" in page
+    assert "No exposure in the repository is processed otherwise by it any more" in page
+    assert "Read the repository again" in page

@@ -21,6 +21,9 @@ def check_consequence(report, generation):
     counted = {night["day_obs"]: night["n"] for night in known.nights}
     assert counted
     assert all("bias" in night["types"] for night in known.nights)
+    # The exposures of the night in which it begins are known with their times.
+    for exposure, (begin, _) in known.exposures.items():
+        assert look_up(known, exposure, 0)[0] == begin
     _, found = look_up(known, certified.begin_tai, 0)
     (bias,) = (one for one in found if one.type == "bias")
     assert bias.now is None
