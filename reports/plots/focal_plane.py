@@ -18,7 +18,7 @@ from reports.plots.figures import FAILED, GREY, INK, PASSED
 
 __all__ = ["Cell", "Outline", "plot_metric_plane", "plot_verdict_plane"]
 
-SIDE, LEFT, TOP, FOOT, RIGHT = 640, 56, 34, 74, 108
+SIDE, LEFT, TOP, FOOT, RIGHT = 640, 56, 34, 74, 130
 """Of the plane's square and its margins, in units of the drawing."""
 
 MARGIN_MM = 3.0
@@ -294,7 +294,7 @@ def _colour_bar(low: float, high: float, label: str) -> str:
     return (
         f'<rect x="{x}" y="{y}" width="{width}" height="{height}" '
         f'fill="url(#scale)" stroke="{GREY}" stroke-width="0.6"/>{ticks}'
-        f'<text transform="translate({x + width + 64} {y + height / 2}) rotate(-90)" '
+        f'<text transform="translate({x + width + 86} {y + height / 2}) rotate(-90)" '
         f'font-size="13" text-anchor="middle">{escape(label)}</text>\n'
     )
 

@@ -95,6 +95,17 @@ def test_failing_amplifiers_are_framed_and_marked():
     assert marks.count("✕") == 1
 
 
+def test_long_numbers_leave_room_for_the_label_of_the_scale():
+    values = {(0, "C10"): -4.6e4, (0, "C11"): -1.3e4}
+    texts = list(ElementTree.fromstring(plane(values)).iter(f"{SVG}text"))
+    ticks = [e for e in texts if "e+" in e.text]
+    (label,) = (e for e in texts if e.get("transform"))
+    right = max(float(e.get("x")) + 0.6 * 12 * len(e.text) for e in ticks)
+    left = float(re.search(r"translate\(([\d.]+)", label.get("transform"))[1]) - 13
+    assert len(ticks) == 5
+    assert right <= left
+
+
 def test_verdicts_have_a_colour_and_a_mark():
     verdicts = {
         (0, "C10"): AmplifierVerdict.PASSED,
