@@ -7,17 +7,20 @@ from tests.support.observatory import build_small_observatory, every_kind_plan
 
 
 @pytest.fixture(scope="session")
-def small_template(tmp_path_factory):
+def small_template(once):
     """Three frames of each type for construction, one for verification."""
-    folder = tmp_path_factory.mktemp("small") / "observatory"
-    return build_small_observatory(folder, detectors=(4,), frames=(3, 1))
+    return once(
+        "small",
+        lambda folder: build_small_observatory(folder, detectors=(4,), frames=(3, 1)),
+    )
 
 
 @pytest.fixture(scope="session")
-def every_kind_template(tmp_path_factory):
+def every_kind_template(once):
     """One detector, one night with every kind of exposure and effect; copy to write."""
-    folder = tmp_path_factory.mktemp("every") / "observatory"
-    return build_small_observatory(folder, every_kind_plan())
+    return once(
+        "every_kind", lambda folder: build_small_observatory(folder, every_kind_plan())
+    )
 
 
 @pytest.fixture

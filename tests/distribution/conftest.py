@@ -29,10 +29,12 @@ def deployment(taxicab, connected, deployer):
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory):
+def template(once):
     """An origin that holds two sets, and a site that holds none: copy them."""
-    folder = tmp_path_factory.mktemp("sites")
-    return sites.make_template(folder, tickets=("DM-100", "DM-110"))
+    return once(
+        "sites",
+        lambda folder: sites.make_template(folder, tickets=("DM-100", "DM-110")),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,12 @@ def quiet(settings, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def reported_template(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("reported") / "observatory"
-    return build_small_observatory(
-        folder, detectors=(0, 1), frames=(3, 1), kinds=("bias", "dark")
+def reported_template(once):
+    return once(
+        "reported",
+        lambda folder: build_small_observatory(
+            folder, detectors=(0, 1), frames=(3, 1), kinds=("bias", "dark")
+        ),
     )
 
 

@@ -17,22 +17,31 @@ from tests.support.observatory import build_small_observatory
 
 
 @pytest.fixture(scope="session")
-def raw_template(tmp_path_factory):
+def raw_template(once):
     """Raws of two detectors and two nights; nothing built."""
-    folder = tmp_path_factory.mktemp("raw") / "site"
-    build_small_observatory(folder, detectors=(0, 1), frames=(3, 1), kinds=("bias",))
-    return Site(folder, [])
+
+    def build(folder):
+        build_small_observatory(
+            folder, detectors=(0, 1), frames=(3, 1), kinds=("bias",)
+        )
+        return Site(folder, [])
+
+    return once("raw", build)
 
 
 @pytest.fixture(scope="session")
-def built_template(raw_template, tmp_path_factory):
+def built_template(raw_template, once):
     """A bias of the real pipeline, certified and in its ticket's chain."""
-    site = raw_template.copied_to(tmp_path_factory.mktemp("built") / "site")
-    gateway = site.gateway()
-    gateway.run_pipeline(site.request(pipeline="bias"))
-    gateway.certify_calibration(GENERATED, "bias", CERTIFIED, BEGIN)
-    gateway.define_chain(TICKET, [CERTIFIED])
-    return site
+
+    def build(folder):
+        site = raw_template.copied_to(folder / "site")
+        gateway = site.gateway()
+        gateway.run_pipeline(site.request(pipeline="bias"))
+        gateway.certify_calibration(GENERATED, "bias", CERTIFIED, BEGIN)
+        gateway.define_chain(TICKET, [CERTIFIED])
+        return Site(site.folder, [])
+
+    return once("built", build)
 
 
 @pytest.fixture
@@ -46,11 +55,14 @@ def site(built_template, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def empty_template(tmp_path_factory):
+def empty_template(once):
     """A repository of another site, with the instrument and nothing else."""
-    folder = tmp_path_factory.mktemp("empty") / "site"
-    make_repository(folder / "repository", INSTRUMENT)
-    return Site(folder, [])
+
+    def build(folder):
+        make_repository(folder / "repository", INSTRUMENT)
+        return Site(folder, [])
+
+    return once("empty", build)
 
 
 @pytest.fixture

@@ -65,10 +65,15 @@ class Lifecycle:
 
 
 @pytest.fixture(scope="session")
-def lifecycle(tmp_path_factory):
+def lifecycle(once):
     """Two nights, two detectors; faults are planted. Read only: copy it to write."""
+    return once("lifecycle", live)
+
+
+def live(folder):
+    """Take everything that is simulated in a folder through its life."""
     observatory = build_small_observatory(
-        tmp_path_factory.mktemp("lifecycle"),
+        folder,
         detectors=DETECTORS,
         frames=(12, 1),
         faults=(GROWN, JUST_OVER),
