@@ -5,26 +5,13 @@ import zipfile
 
 import pytest
 
-from reports.services.evidence import keep_folder, new_folder
-from reports.services.reports import write_report
-from tests.support import board as make
 from tests.support import evidence, pages
 
 
 @pytest.fixture
-def sealed(construction, settings, tmp_path):
+def sealed(construction, seal):
     """A report with its files, of two exposures."""
-    settings.EVIDENCE_ROOT = tmp_path / "evidence"
-    exposures = evidence.EXPOSURES[:2]
-    stage = evidence.make_stage("bias", tmp_path / "fits", exposures=exposures)
-    with new_folder(construction.key) as folder:
-        facts = evidence.make_facts()
-        summary = write_report(construction, [stage], facts, folder)
-        sha256 = keep_folder(folder)
-    report = make.make_report(construction)
-    report.summary, report.sha256 = summary, sha256
-    report.save()
-    return report
+    return seal(construction, ("bias", evidence.EXPOSURES[:2]))
 
 
 def test_a_report_shows_what_failed_and_where(sealed, observer):
