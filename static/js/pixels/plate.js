@@ -218,9 +218,10 @@ window.Plate = class {
       context.font = `600 ${11 * ratio}px system-ui, sans-serif`;
       for (const [name, x0, y0, x1, y1] of config.amplifiers) {
         const [left, top] = this.toScreen(x0, y1).map(Math.round);
-        const right = this.toScreen(x1, y0)[0];
+        const [right, bottom] = this.toScreen(x1, y0);
         const width = context.measureText(name).width;
-        if (right - left < width + 12 * ratio) continue;
+        // A name that does not fit would cover the pixels, of its neighbours as well.
+        if (right - left < width + 12 * ratio || bottom - top < 20 * ratio) continue;
         context.fillStyle = "rgb(0 0 0 / 60%)";
         context.fillRect(left + ratio, top + ratio, width + 8 * ratio, 16 * ratio);
         context.fillStyle = "#fff";
