@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import shutil
 import sqlite3
 
 import pytest
@@ -48,9 +49,15 @@ def postgresql(tmp_path_factory):
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request):
-    """Either kind of database that the portal runs on; empty for SQLite."""
-    return "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+def database_url(request, tmp_path):
+    """Either kind of database that the portal runs on; empty for SQLite.
+
+    SQLite's is where a portal looks whose folder is the test's, and migrated.
+    """
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgresql")
+    shutil.copy(request.getfixturevalue("migrated"), tmp_path)
+    return ""
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ real Redis, three real repositories. Screenshots stay in ``var/screenshots``.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -27,9 +28,10 @@ DETECTOR = "4"  # one planted fault is there
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory):
+def portal(tmp_path_factory, migrated):
     """A portal with its people and its observatory, and nothing done yet."""
     folder = tmp_path_factory.mktemp("portal")
+    shutil.copy(migrated, folder)
     bind = f"127.0.0.1:{free_port()}"
     base = clean_environment()
     prepare_portal(embedded_environment(folder, bind=bind, base=base))
