@@ -41,8 +41,9 @@ demo: base
 run: base
 	@$(RUN) manage.py serve $(ARGS)
 
+# Whole modules go to one process, for what they share is made once, in tests/' order.
 test: dev chromium
-	@$(RUN) -m pytest -n logical $(ARGS)
+	@$(RUN) -m pytest -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: dev
 	@.ci/lint

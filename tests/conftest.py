@@ -32,6 +32,12 @@ def _flush_audit_too(self, sql_list):
 DatabaseOperations.execute_sql_flush = _flush_audit_too
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with the longest, so that no process of a run is left alone at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords():
     """People are made by the hundred; to hash a password well takes half a second."""

@@ -22,6 +22,8 @@ from taxicab.core.processes import (
 from taxicab.core.processes.child import free_port
 from taxicab.demo.sites import QUEUES
 
+pytestmark = pytest.mark.long
+
 SCREENSHOTS = settings.BASE_DIR / "var" / "screenshots"
 PATIENCE_MS = 60_000
 DETECTOR = "4"  # one planted fault is there

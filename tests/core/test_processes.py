@@ -35,6 +35,8 @@ from taxicab.core.processes import (
 from taxicab.core.processes.child import free_port, is_listening, wait_until
 from taxicab.core.processes.postgresql import running_postgres
 
+pytestmark = pytest.mark.long
+
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
 
 

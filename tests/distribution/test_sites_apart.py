@@ -30,6 +30,8 @@ from tests.support import deployments as make
 from tests.support import sites
 from tests.support.databases import portal_database
 
+pytestmark = pytest.mark.long
+
 PATIENCE_S = 120
 SETTLED = {"waiting", "deployed", "failed"}
 

@@ -20,6 +20,8 @@ from tests.support.consequences import check_consequence
 from tests.support.pixels import check_pixels
 from tests.support.rest import client_of
 
+pytestmark = pytest.mark.long
+
 
 def build(report):
     tasks.build_report(report.job_id)

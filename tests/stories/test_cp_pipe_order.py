@@ -19,6 +19,8 @@ from calibrations.simulation.plan import AmplifierSize
 from tests.support import construction as make
 from tests.support.observatory import build_small_observatory, every_kind_plan
 
+pytestmark = pytest.mark.long
+
 CAMERA, FILTER, DETECTOR = "LSSTComCam", "y_04", 4
 ORDER = find_graph("cp_pipe")
 SIZE = AmplifierSize(48, 64)

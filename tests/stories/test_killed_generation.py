@@ -30,6 +30,8 @@ from tests.support import people, sites
 from tests.support.databases import portal_database
 from tests.support.observatory import build_small_observatory
 
+pytestmark = pytest.mark.long
+
 KILLS = 10
 SEED = 20261123
 PATIENCE_S = 120

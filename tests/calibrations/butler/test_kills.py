@@ -9,6 +9,8 @@ from calibrations.butler import process
 from calibrations.butler.errors import LostProcessError
 from tests.support.gateway import GENERATED, TICKET, sha256
 
+pytestmark = pytest.mark.long
+
 SEED = 222
 
 

@@ -21,6 +21,8 @@ from tests.support.pipelines import (
     select,
 )
 
+pytestmark = pytest.mark.long
+
 DETECTOR = 4
 FILTER = "r_03"
 FIRST = f"exposure.day_obs={FIRST_NIGHT}"

@@ -20,6 +20,8 @@ from tests.support.pipelines import (
     select,
 )
 
+pytestmark = pytest.mark.long
+
 DETECTOR = 4
 FLATS = select("flat")
 SCIENCE = select("science")

@@ -20,6 +20,8 @@ from tests.support.pipelines import (
     select,
 )
 
+pytestmark = pytest.mark.long
+
 DETECTOR, N_PAIRS, A00 = 4, 12, -3e-6
 PLAN = ObservatoryPlan(
     seed=7,

@@ -15,6 +15,8 @@ from tests.calibrations.pipelines.conftest import DETECTORS, GROWN, JUST_OVER
 from tests.support.observatory import FIRST_NIGHT, SECOND_NIGHT
 from tests.support.pipelines import build_graph, select
 
+pytestmark = pytest.mark.long
+
 STAGES = ("bias", "dark", "flat")
 SEQUENCE = {"bias": 1, "dark": 2, "flat": 3}
 

@@ -22,6 +22,8 @@ from taxicab.core.services.jobs import requeue_job
 from taxicab.errors import ConflictError
 from tests.support import construction as make
 
+pytestmark = pytest.mark.long
+
 
 def test_builds_a_bias_and_a_dark_from_it(ticket, scientist, tmp_path):
     gateway = open_gateway(ticket.repository, instrument="LSSTComCam")
