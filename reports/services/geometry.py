@@ -15,6 +15,7 @@ from taxicab.errors import NotFoundError
 __all__ = [
     "Plane",
     "detector_names",
+    "draw_outline",
     "draw_svg",
     "plane_of",
     "raft_detectors",
@@ -86,6 +87,12 @@ def raft_detectors(instrument: str, raft: str) -> frozenset[int]:
     """Find the detectors of a raft."""
     names = detector_names(instrument).items()
     return frozenset(d for d, name in names if name.partition("_")[0] == raft)
+
+
+@lru_cache(maxsize=8)
+def draw_outline(instrument: str) -> str:
+    """Draw a camera's focal plane without colours."""
+    return draw_svg(plane_of(instrument))
 
 
 def draw_svg(

@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex
 from reports.domain.results import show_unit
 from reports.models import VerificationReport
 from reports.services.geometry import Plane, plane_of
+from reports.services.remembering import remember
 from reports.services.values import ABSENT, TestValues, read_index, read_values
 from taxicab.errors import InputError
 
@@ -107,6 +108,16 @@ def plane_values(
     over
         ``median`` or ``worst`` of the exposures, or an exposure's number.
     """
+    return remember(
+        report,
+        *("plane", key, level, test, over),
+        make=lambda: _plane_values(report, key, level, test, over),
+    )
+
+
+def _plane_values(
+    report: VerificationReport, key: str, level: str, test: str, over: str
+) -> PlaneValues:
     plane = plane_of(report.ticket.instrument_id)
     index = read_index(report, key)
     if not test:

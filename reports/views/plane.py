@@ -1,10 +1,13 @@
 """The focal plane, the detectors in it and their amplifiers."""
 
+import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+import numpy as np
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.gzip import gzip_page
@@ -20,7 +23,7 @@ from reports.services.detectors import (
     find_pictures,
     neighbours,
 )
-from reports.services.geometry import draw_svg, plane_of
+from reports.services.geometry import draw_outline, draw_svg, plane_of
 from reports.services.plane_values import (
     COLOURS,
     MARGIN_COLOURS,
@@ -32,6 +35,7 @@ from reports.services.plane_values import (
     plane_values,
     scale_of,
 )
+from reports.services.remembering import remember
 from reports.services.values import read_index
 from reports.views.finding import find_report, find_stage
 from taxicab.core.services.permissions import readable_instruments
@@ -63,7 +67,7 @@ class Asked:
         """Part and test in one word, as the page's list has them."""
         return f"{self.part}/" + (f"{self.level}.{self.test}" if self.test else "")
 
-    @property
+    @cached_property
     def query(self) -> str:
         """The words of the address, to be shared with other views."""
         words = {
@@ -97,6 +101,7 @@ def plane(request: HttpRequest, key: str, version: int) -> HttpResponse:
         "geometry": reverse("report-geometry", args=[layout.instrument]),
         "values": reverse("report-plane-values", args=[key, version]),
         "detector": reverse("report-detector", args=[key, version, "NAME"]),
+        "picture": reverse("report-plane-picture", args=[key, version]),
     }
     context |= {
         # Asked for while the script is still on its way, word for word as it will.
@@ -113,7 +118,10 @@ def plane(request: HttpRequest, key: str, version: int) -> HttpResponse:
         "low": f"{low:.4g}",
         "high": f"{high:.4g}",
         "worst": _worst(found, shown),
-        "detectors": layout.names.values(),
+        "detectors": [
+            (name, addresses["detector"].replace("NAME", name))
+            for name in layout.names.values()
+        ],
         "settings": {
             **addresses,
             "colours": COLOURS,
@@ -131,9 +139,7 @@ def geometry(request: HttpRequest, instrument: str) -> HttpResponse:
     """Give a camera's focal plane as SVG, without colours."""
     if not readable_instruments(request.user).filter(name=instrument).exists():
         raise NotFoundError(f"There is no camera {instrument!r}: see the list.")
-    response = HttpResponse(
-        draw_svg(plane_of(instrument)), content_type="image/svg+xml"
-    )
+    response = HttpResponse(draw_outline(instrument), content_type="image/svg+xml")
     response["Cache-Control"] = CACHED
     return response
 
@@ -144,7 +150,12 @@ def values(request: HttpRequest, key: str, version: int) -> HttpResponse:
     """Give a metric's numbers, amplifier by amplifier."""
     found = find_report(request, key, version)
     asked = _must_read(request, found)
-    response = JsonResponse(_values(found, asked).as_data())
+    written = remember(
+        found,
+        *("plane.json", asked.part, asked.level, asked.test, asked.over),
+        make=lambda: json.dumps(_values(found, asked).as_data()),
+    )
+    response = HttpResponse(written, content_type="application/json")
     response["Cache-Control"] = CACHED
     return response
 
@@ -300,13 +311,9 @@ def _choices(report: VerificationReport) -> list[tuple[str, list[dict[str, Any]]
 def _worst(report: VerificationReport, shown: PlaneValues) -> list[dict[str, Any]]:
     """List the amplifiers farthest beyond their limit: the plane in words."""
     layout = plane_of(report.ticket.instrument_id)
-    order = sorted(
-        (i for i in range(len(layout.places)) if shown.n_results[i]),
-        key=lambda i: (
-            not shown.n_failed[i],
-            -shown.margin[i] if shown.margin[i] == shown.margin[i] else float("-inf"),
-        ),
-    )[:N_WORST]
+    gravity = np.where(np.isnan(shown.margin), np.inf, shown.margin)
+    order = np.lexsort((-gravity, shown.n_failed == 0))
+    order = order[shown.n_results[order] > 0][:N_WORST].tolist()
     places = list(layout.places)
     return [
         {

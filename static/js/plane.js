@@ -242,12 +242,35 @@
     history.replaceState(null, "", `?${address()}`);
   }
 
+  // Another test has other exposures, another scale and other worst amplifiers: the page
+  // that a reload would give is read, and what differs is put in place.
+  async function changeTest() {
+    form.elements.low.value = "";
+    form.elements.high.value = "";
+    if (!["median", "worst"].includes(form.elements.over.value)) form.elements.over.value = "worst";
+    const asked = `${location.pathname}?${address()}`;
+    const answer = await fetch(asked);
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!answer.ok || !one("#plane-settings", next)) {
+      location.assign(asked); // it says what is wrong
+      return;
+    }
+    history.pushState(null, "", asked);
+    for (const place of ["#choose-over", ".focal-side .frame", ".focal-side details"]) {
+      one(place).replaceWith(document.importNode(one(place, next), true));
+    }
+    data = null;
+    await loadValues();
+    setBrush(null);
+    redraw();
+    if (here >= 0) readOut(here);
+    else one("#readout").textContent = data ? label() : one("#readout").textContent;
+  }
+
   async function changed(event) {
     const name = event.target.name;
-    if (name === "test") { // another test has other exposures and another scale
-      form.elements.low.value = "";
-      form.elements.high.value = "";
-      form.requestSubmit();
+    if (name === "test") {
+      await changeTest();
       return;
     }
     if (name === "show") { form.elements.low.value = ""; form.elements.high.value = ""; setBrush(null); }
@@ -267,9 +290,17 @@
     redraw();
   }
 
+  // What who has no scripts is shown, when the plane itself cannot be drawn.
+  function showPicture() {
+    const picture = document.createElement("img");
+    picture.src = `${settings.picture}?${address()}`;
+    picture.alt = "Focal plane; the table beside it has the worst amplifiers in numbers.";
+    one("#focal").replaceChildren(picture);
+  }
+
   async function start() {
     const [answer] = await Promise.all([fetch(settings.geometry), loadValues()]);
-    if (!answer.ok || !data) return; // the picture stays
+    if (!answer.ok || !data) return showPicture();
     const parsed = new DOMParser().parseFromString(await answer.text(), "image/svg+xml");
     svg = document.importNode(parsed.documentElement, true);
     svg.setAttribute("tabindex", "0");
@@ -296,6 +327,7 @@
   }
 
   form.addEventListener("change", changed);
+  addEventListener("popstate", () => location.reload());
   one("#scale-buttons").addEventListener("click", (event) => {
     const share = event.target.dataset?.scale;
     if (share !== undefined) setScale(share);

@@ -109,10 +109,12 @@ window.Plate = class {
     this.waiting = 0;
     this.stretch = this.range(); // before anything is painted: it may forget what was
     const top = this.pyramids.candidate.top;
-    this.drawLevel(top, true);
-    // What is here already of the levels between stands in for what is not.
-    for (let between = top - 1; between > level; between -= 1) this.drawLevel(between, false);
-    if (level < top) this.drawLevel(level, true);
+    this.drawLevel(top, { ask: true });
+    // What is here already of the levels between stands in for what is not. Without
+    // the range that will be kept only the coarsest is worth painting.
+    const paint = this.hasRange || Boolean(this.problem);
+    for (let between = top - 1; paint && between > level; between -= 1) this.drawLevel(between);
+    if (level < top) this.drawLevel(level, { ask: true, paint });
     this.drawOverlays();
     this.canvas.dataset.ready = this.waiting && !this.problem ? "no" : "yes";
     this.told();
@@ -133,12 +135,12 @@ window.Plate = class {
     return places;
   }
 
-  drawLevel(level, ask) {
+  drawLevel(level, { ask = false, paint = true } = {}) {
     const side = this.config.candidate.index.tile * 2 ** level;
     for (const [row, column] of this.inSight(level)) {
       const tiles = this.tilesOf(this.shown, level, row, column, { ask });
       if (this.state.mode === "blink" && ask) this.tilesOf("difference", level, row, column);
-      if (!tiles) {
+      if (!tiles || !paint) {
         this.waiting += ask ? 1 : 0;
         continue;
       }
@@ -156,17 +158,19 @@ window.Plate = class {
     let picture = this.painted.get(key);
     if (!picture) {
       const { low, high, kind } = this.stretch;
-      const mask = tiles.length > 1 ? tiles[0].mask.map((bits, i) => bits | tiles[1].mask[i]) : tiles[0].mask;
-      picture = window.Stretch.paint(window.Stretch.combine(mode, ...(mode === "current" ? [null, tiles[0]] : tiles)), mask, tiles[0].nx, tiles[0].ny, {
+      picture = window.Stretch.paint(window.Stretch.combine(mode, ...(mode === "current" ? [null, tiles[0]] : tiles)), tiles[0].nx, tiles[0].ny, {
         at: window.Stretch.place(kind, low, high, this.isCompared),
         colours: this.colours[this.isCompared ? "diverging" : this.state.colours],
-        showMask: this.state.mask,
+        masks: this.state.mask ? tiles.map((tile) => tile.mask) : [],
       });
       this.painted.set(key, picture);
       if (this.painted.size > window.TilePyramid.KEPT) this.painted.delete(this.painted.keys().next().value);
     }
     return picture;
   }
+
+  // Whether the stretch is the one that stays: that of a comparison has to be found.
+  get hasRange() { return !this.isCompared || Boolean(this.state.ranges[this.state.mode]); }
 
   // Low and high of the stretch: as set by hand, or found; one for all that is shown.
   range() {

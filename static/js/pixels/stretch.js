@@ -43,7 +43,7 @@ window.Stretch = (() => {
   const ratio = (a, b) => (b === 0 ? NaN : a / b);
 
   // Paint a tile upright: row 0 of the image is at the bottom. NaN stays clear.
-  function paint(values, mask, nx, ny, { at, colours, showMask }) {
+  function paint(values, nx, ny, { at, colours, masks }) {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [nx, ny];
     const context = canvas.getContext("2d");
@@ -54,7 +54,7 @@ window.Stretch = (() => {
       let to = (ny - 1 - y) * nx;
       for (let from = y * nx; from < (y + 1) * nx; from += 1, to += 1) {
         const value = values[from];
-        if (showMask && mask[from]) pixels[to] = overlay;
+        if (masks.some((mask) => mask[from])) pixels[to] = overlay;
         else if (Number.isFinite(value)) pixels[to] = colours[Math.round(255 * at(value))];
       }
     }
