@@ -7,8 +7,8 @@ import numpy as np
 
 from calibrations.domain.cameras import camera
 from reports.models import VerificationReport
-from reports.plots import panels
-from reports.plots.panels import percent_off
+from reports.plots import curves, panels
+from reports.plots.curves import percent_off
 from reports.services.curves import read_curves
 from reports.services.figure_kinds import Data, FigureKind, Place
 from reports.services.geometry import detector_names
@@ -50,7 +50,7 @@ def _curve(report: VerificationReport, key: str, place: Place) -> Data:
             "residual (%)": percent_off(variance, model),
             "in the fit": used,
         },
-        lambda: panels.plot_curve(
+        lambda: curves.plot_curve(
             mean,
             variance,
             model,
@@ -79,7 +79,7 @@ def _matrix(report: VerificationReport, key: str, place: Place) -> Data:
             "a (1/e⁻)": a,
             "source": np.full(a.size, source),
         },
-        lambda: panels.plot_matrix(
+        lambda: curves.plot_matrix(
             a.reshape(side, side).T,
             title=f"{_name(report, place)}: a-matrix {source}",
             label="a",
@@ -126,7 +126,7 @@ def _covariances(report: VerificationReport, key: str, place: Place) -> Data:
             "covariance (ADU²)": measured.ravel(),
             "model (ADU²)": model.ravel(),
         },
-        lambda: panels.plot_fits(
+        lambda: curves.plot_fits(
             mean,
             {
                 f"{i} along x, {j} along y": (measured[:, i, j], model[:, i, j])
@@ -148,7 +148,7 @@ def _linearity(report: VerificationReport, key: str, place: Place) -> Data:
     signal, residual = signal[good][order], 100 * residual[good][order]
     return Data(
         {"signal (ADU)": signal, "residual (%)": residual},
-        lambda: panels.plot_lines(
+        lambda: curves.plot_lines(
             signal,
             {"residual of the fit": residual},
             title=f"{_name(report, place)}: linearity residuals",
@@ -165,7 +165,7 @@ def _kernel(report: VerificationReport, key: str, place: Place) -> Data:
     y, x = np.indices((side, side)) - side // 2
     return Data(
         {"x (px)": x.ravel(), "y (px)": y.ravel(), "kernel (1/e⁻)": kernel},
-        lambda: panels.plot_matrix(
+        lambda: curves.plot_matrix(
             kernel.reshape(side, side),
             title=f"{_name(report, place)}: brighter-fatter kernel",
             label="kernel",
@@ -191,7 +191,7 @@ def _eper(report: VerificationReport, key: str, place: Place) -> Data:
     x = signal[good][order]
     return Data(
         {"signal (e⁻)": x} | {f"{name} EPER": y for name, y in lines.items()},
-        lambda: panels.plot_lines(
+        lambda: curves.plot_lines(
             x,
             lines,
             title=f"{_name(report, place)}: charge left behind",
@@ -227,16 +227,16 @@ def _defect_counts(report: VerificationReport, key: str, _: Place) -> Data:
 
 
 def _defect_map(report: VerificationReport, key: str, place: Place) -> Data:
-    curves = read_curves(report, key, detector=place[0])
+    kept = read_curves(report, key, detector=place[0])
     names = ("x0", "y0", "width", "height")
-    boxes = np.array([[row[n] for n in names] for row in curves.rows], float)
+    boxes = np.array([[row[n] for n in names] for row in kept.rows], float)
     boxes = boxes.reshape(-1, 4)
     detector = camera(report.ticket.instrument_id).detector(place[0])
-    shape = curves.shapes.get(place[0], detector.shape)
+    shape = kept.shapes.get(place[0], detector.shape)
     amplifiers = detector.amplifier_boxes(shape).values()
     return Data(
         {f"{name} (px)": boxes[:, i] for i, name in enumerate(names)},
-        lambda: panels.plot_boxes(
+        lambda: curves.plot_boxes(
             boxes,
             shape,
             title=f"{detector.name}: {len(boxes)} boxes of defects",

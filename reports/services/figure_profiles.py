@@ -6,7 +6,7 @@ import numpy as np
 
 from calibrations.imaging.spectra import spectrum_frequencies
 from reports.models import VerificationReport
-from reports.plots import panels
+from reports.plots import curves
 from reports.services.figure_kinds import Data, FigureKind, Place
 from reports.services.geometry import detector_names
 from reports.services.profiles import EXPOSURES, UNIT, read_profiles
@@ -30,7 +30,7 @@ def _profile(vector: str, across: str, words: str) -> Make:
                 f"least ({unit})": low,
                 f"greatest ({unit})": high,
             },
-            lambda: panels.plot_band(
+            lambda: curves.plot_band(
                 x,
                 middle,
                 low,
@@ -54,14 +54,14 @@ def _spectrum(report: VerificationReport, key: str, place: Place) -> Data:
             "least (e⁻²)": low,
             "greatest (e⁻²)": high,
         },
-        lambda: panels.plot_band(
+        lambda: curves.plot_band(
             x,
             middle,
             low,
             high,
             title=f"{title}: noise by frequency",
             x_label="frequency along the rows (cycles per pixel)",
-            y_label="power (e⁻²); white noise of σ lies at σ²",
+            y_label="power (e⁻²)",
             logarithmic=True,
         ),
     )
@@ -106,7 +106,7 @@ PROFILE_FIGURES = (
         "spectrum",
         "noise spectrum",
         "Look for lines, which are pick-up, and for a rise to low frequencies, which "
-        "the overscan did not take away; white noise is flat.",
+        "the overscan did not take away; white noise of σ is flat at σ².",
         _spectrum,
         needs=("NOISE_SPECTRUM",),
     ),
