@@ -198,8 +198,9 @@ def find_defects(shown: Shown, names: Mapping[int, str]) -> list[list[int]]:
 
 
 def _shrink(row: Mapping[str, str], binning: int) -> list[int]:
-    x0, y0 = int(row["x0"]), int(row["y0"])
-    x1, y1 = x0 + int(row["width"]), y0 + int(row["height"])
+    # Numbers of some tables are written with a point.
+    x0, y0 = int(float(row["x0"])), int(float(row["y0"]))
+    x1, y1 = x0 + int(float(row["width"])), y0 + int(float(row["height"]))
     left, bottom = x0 // binning, y0 // binning
     return [left, bottom, -(-x1 // binning) - left, -(-y1 // binning) - bottom]
 

@@ -1,6 +1,7 @@
 """The review room in a real browser: keys, the focal plane, no scripts, axe."""
 
 import pytest
+from playwright.sync_api import expect
 
 from taxicab.board import services as board
 from tests.support import board as make
@@ -115,6 +116,28 @@ def test_the_plane_is_read_coloured_and_brushed(address, browser_page, log_in):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     page.wait_for_url("**/detectors/**")
+
+
+def test_another_test_is_shown_without_a_reload(address, browser_page, log_in):
+    page = browser_page.page
+    log_in(browser_page, address, "nora", "correct horse nora")
+    page.goto(f"{address}{REPORT}/plane/?test=bias/AMP.NOISE&show=margin&low=-0.5")
+    page.locator("#focal svg[data-ready]").wait_for()
+    assert page.locator("#focal path.bad").count() == 3
+    page.evaluate("window.isTheSamePage = true")
+    page.select_option("#choose-test", "bias/AMP.MEAN")
+    page.wait_for_url("**/plane/?test=bias%2FAMP.MEAN&over=worst&show=margin")
+    expect(page.locator("#focal path.bad")).to_have_count(1)  # it has no number
+    assert page.evaluate("window.isTheSamePage")
+    # Its own scale, and its own worst amplifiers, whose links lead to it.
+    assert page.input_value("#choose-low") == ""
+    row = page.locator(".focal-side tbody a").first
+    assert "test=bias%2FAMP.MEAN" in row.get_attribute("href")
+    page.go_back()
+    page.wait_for_url("**show=margin&low=-0.5")
+    page.locator("#focal svg[data-ready]").wait_for()
+    assert page.input_value("#choose-test") == "bias/AMP.NOISE"
+    assert page.locator("#focal path.bad").count() == 3
 
 
 def test_without_scripts_the_same_can_be_seen(address, open_page, log_in):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reports.models import ImageRank, ReportImage
-from reports.services import pins
+from reports.services import pins, viewer
 from reports.services.bindings import write_hashes
 from reports.services.evidence import SealedPart
 from reports.services.pixels import (
@@ -354,3 +354,23 @@ def test_notes_are_pinned_by_whoever_keeps_them(image, observer, monkeypatch):
     assert 'href="/taxicab/TAXICAB-1/#note-5" data-x="12" data-y="34"' in page
     assert "a &lt;glow&gt;" in page
     assert 'data-address="/taxicab/TAXICAB-1/note/?part=bias"' in page
+
+
+def test_boxes_of_defects_may_be_written_with_a_point(
+    report, observer, image, monkeypatch, tmp_path
+):
+    """As tables have them whose columns are of another type."""
+    file = tmp_path / "calibration.csv"
+    lines = [
+        "detector,x0,y0,width,height",
+        "R22_S00,10.0,4.0,2.0,1.0",
+        "R22_S01,1,2,3,4",
+    ]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(viewer, "evidence_file", lambda report, name: file)
+    product = {"file": "parts/defects/calibration.csv"}
+    stage = {"key": "defects", "calib_type": "defects", "product": product}
+    report.summary = {**report.summary, "stages": [stage]}
+    report.save()
+    config = pages.visitor(observer).get(ADDRESS).context["config"]
+    assert config["defects"] == [[10, 4, 2, 1]]

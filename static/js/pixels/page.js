@@ -181,6 +181,7 @@
     all("[data-toggle]").forEach((box) => { box.checked = state[box.dataset.toggle]; });
     one("[name=stretch]").value = state.kind;
     one("[name=colours]").value = state.colours;
+    all(".unit").forEach((words) => { words.hidden = state.mode === "ratio"; });
     one("[name=colours]").disabled = plate.isCompared;
     const percent = (100 * state.zoom) / plate.ratio;
     one(".zoom-level").textContent = `${percent >= 100 ? Math.round(percent) : percent.toPrecision(2)} %${plate.level ? `, means of ${2 ** plate.level} × ${2 ** plate.level}` : ""}`;
@@ -245,6 +246,7 @@
     "+": () => zoomBy(2),
     "=": () => zoomBy(2),
     "-": () => zoomBy(0.5),
+    c: () => canvas.focus(),
     0: () => plate.fit(),
     1: () => zoomBy(plate.ratio / state.zoom),
   };
