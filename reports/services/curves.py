@@ -45,6 +45,7 @@ _VECTORS: Mapping[str, tuple[str, ...]] = {
     "linearizer": ("TYPE", "RAW_MEANS", "FIT_RESIDUALS", "USED", "LINEARITY_TURNOFF"),
     "bfk": ("SIDE", "KERNEL", "VALID"),
     "cti": ("SIGNALS", "SERIAL_EPER", "PARALLEL_EPER", "SERIAL_CTI_TURNOFF"),
+    "crosstalk": ("CT_COEFFS", "CT_ERRORS", "CT_VALID"),
     "defects": ("x0", "y0", "width", "height"),
 }
 """By calibration type; what a table lacks is left out."""

@@ -24,6 +24,7 @@ from calibrations.domain.cameras import camera
 from reports.models import VerificationReport
 from reports.plots.figures import save_png
 from reports.services.curves import curve_columns
+from reports.services.figure_crosstalk import CROSSTALK_FIGURES
 from reports.services.figure_curves import CURVE_FIGURES
 from reports.services.figure_kinds import Data, FigureKind, Place
 from reports.services.figure_profiles import PROFILE_FIGURES
@@ -151,7 +152,8 @@ def _data(report: VerificationReport, part: str, key: str, place: Place) -> Data
 
 def _place_figures(stage: Mapping[str, Any]) -> tuple[FigureKind, ...]:
     """Give the kinds of figures that show one place, or all, of a type."""
-    return *CURVE_FIGURES.get(stage["calib_type"], ()), *PROFILE_FIGURES
+    own = {**CURVE_FIGURES, **CROSSTALK_FIGURES}
+    return *own.get(stage["calib_type"], ()), *PROFILE_FIGURES
 
 
 def _kind(kinds: tuple[FigureKind, ...], key: str) -> FigureKind:

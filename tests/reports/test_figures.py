@@ -207,6 +207,35 @@ def test_linearity_residuals_are_in_per_cent_by_signal(one_amplifier):
     np.testing.assert_allclose(percent, [0.1, -0.2, 0.3], rtol=1e-5)
 
 
+def test_crosstalk_is_drawn_from_source_to_target(construction, seal, tmp_path):
+    (plan,) = plan_stages([GENERATION.format("crosstalk", "")], [])
+    coefficients = [[0.0, 3e-4, np.nan], [1e-4, 0.0, 2e-4], [0.0, -1e-4, 0.0]]
+    valid = [[False, True, False]] + 2 * [[False] * 3]
+    table = {
+        "AMPLIFIER_NAME": ["C10", "C11", "C12"],
+        "CT_COEFFS": coefficients,
+        "CT_ERRORS": np.full((3, 3), 1e-5).tolist(),
+        "CT_VALID": valid,
+    }
+    path = tmp_path / "crosstalk.parq"
+    pq.write_table(pa.table(table), path)
+    report = seal(construction, stages=[StageEvidence(plan, tables={0: str(path)})])
+    (entry,) = list_figures(report, "crosstalk")
+    assert (entry.key, entry.of) == ("coefficients", "detector")
+    place = (0, "C10")
+    for form in ("png", "svg"):
+        assert figure_file(report, "crosstalk", entry.key, place, form).stat().st_size
+    rows = read_csv(figure_file(report, "crosstalk", entry.key, place, "csv"))
+    at = {(row["source"], row["target"]): row for row in rows}
+    assert float(at["C10", "C11"]["coefficient"]) == pytest.approx(3e-4)
+    assert float(at["C11", "C10"]["coefficient"]) == pytest.approx(1e-4)
+    assert np.isnan(float(at["C12", "C12"]["coefficient"] or "nan"))  # with itself
+    marked = [pair for pair, row in at.items() if row["significant"] == "True"]
+    assert marked == [("C10", "C11")]
+    with pytest.raises(NotFoundError, match="choose another"):
+        figure_file(report, "crosstalk", entry.key, (1, "C10"), "png")
+
+
 def test_a_kernel_is_drawn_around_its_middle(one_amplifier):
     kernel = np.zeros((5, 5))
     kernel[2, 2], kernel[2, 3] = -2e-7, 1e-8  # one column to the right of the middle
