@@ -208,6 +208,44 @@ def test_the_wheel_and_a_drag_move_the_image(viewer):
     watched.check_quiet()
 
 
+def test_two_fingers_zoom_and_one_moves_on_a_phone(viewer):
+    watched = viewer(width=360)
+    page = watched.page
+    canvas = page.locator(".plate canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind, *places):
+        points = [{"x": x + dx, "y": y, "id": i} for i, dx in enumerate(places)]
+        event = {"type": kind, "touchPoints": points}
+        fingers.send("Input.dispatchTouchEvent", event)
+
+    fitted = float(page.inner_text(".zoom-level").split()[0])
+    touch("touchStart", -20, 20)
+    for apart in range(30, 81, 10):
+        touch("touchMove", -apart, apart)
+    touch("touchEnd")
+    page.wait_for_url(re.compile("zoom="))
+    wait(page)
+    zoom = 100 * float(re.search(r"zoom=([\d.]+)", page.url)[1])
+    assert zoom == pytest.approx(4 * fitted, rel=0.05)
+    assert page.evaluate("visualViewport.scale") == 1  # the page itself does not grow
+    middle = float(re.search(r"[?&]x=([\d.]+)", page.url)[1])
+    touch("touchStart", 0)
+    touch("touchMove", 50)
+    touch("touchEnd")
+    page.wait_for_url(lambda url: f"x={middle}" not in url)
+    moved = float(re.search(r"[?&]x=([\d.]+)", page.url)[1])
+    assert middle - moved == pytest.approx(50 / (zoom / 100), abs=2)
+    # A tap reads out the pixel, and is where a note can be pinned.
+    touch("touchStart", 0)
+    touch("touchEnd")
+    page.wait_for_url(re.compile("at="))
+    watched.check_quiet()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_narrow_screen_holds_it(viewer, compared, site, scheme):
     watched = viewer(width=360, scheme=scheme)

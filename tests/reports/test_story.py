@@ -2,13 +2,17 @@
 
 import json
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 
+from calibrations.domain.cameras import camera
 from calibrations.models import MetricResult
 from reports import tasks
 from reports.models import ReportStatus, VerificationReport
 from reports.services.evidence import check_evidence, evidence_file
+from reports.services.figures import figure_file, list_figures
 from reports.services.parts import Change, changed_parts
 from reports.services.reports import request_report
 from taxicab.core.models import JobStatus
@@ -21,6 +25,17 @@ from tests.support.pixels import check_pixels
 from tests.support.rest import client_of
 
 pytestmark = pytest.mark.long
+
+
+def check_noise(report):
+    """Profiles and spectrum of the real frames: the noise is the camera's."""
+    assert {"rows", "columns", "spectrum"} <= {
+        entry.key for entry in list_figures(report, "bias")
+    }
+    path = figure_file(report, "bias", "spectrum", (0, "C10"), "parquet")
+    power = pq.read_table(path)["median (e⁻²)"].to_numpy()
+    noise_e = camera("LSSTComCam").detector(0).amplifiers["C10"].read_noise_e
+    assert np.sqrt(power.mean()) == pytest.approx(noise_e, rel=0.2)
 
 
 def build(report):
@@ -102,6 +117,7 @@ def test_a_set_is_reported(
     assert valid["detectors"] == [0, 1]
 
     check_pixels(report)
+    check_noise(report)
     check_consequence(report, bias)
 
     # Asked for again, it is another version with the same evidence.
