@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from reports.models import ReportStatus, VerificationReport
+from reports.services.geometry import detector_names
 from taxicab.board.domain import PositionKind
 from taxicab.board.models import Meeting, MeetingStatus, TaxicabStage, ThreadKind
 from taxicab.board.services.hailing import readable_tickets
@@ -129,7 +130,7 @@ class ObjectionForm(SeenForm):
 
     part = forms.ChoiceField(required=False, label="Type")
     test = forms.CharField(required=False, max_length=64)
-    detector = forms.IntegerField(required=False, min_value=0)
+    detector = forms.TypedChoiceField(required=False, coerce=int, empty_value=None)
     amplifier = forms.CharField(required=False, max_length=16)
     about = forms.CharField(
         required=False,
@@ -142,10 +143,14 @@ class ObjectionForm(SeenForm):
         help_text="What is wrong, and what would lift the objection.",
     )
 
-    def __init__(self, *args: Any, parts: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, parts: Sequence[str], instrument: str, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", "the whole set"), *((key, key) for key in parts)]
         self.fields["part"].choices = choices
+        names = detector_names(instrument)
+        self.fields["detector"].choices = [("", "not one alone"), *names.items()]
 
 
 class ResolutionForm(forms.Form):

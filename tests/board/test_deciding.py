@@ -76,7 +76,7 @@ def test_an_objection_says_what_it_is_about(hailed, members, rosa):
     objection = services.raise_objection(
         hailed, part="bias", test="NOISE", detector=4, reason="Too noisy.", by=rosa
     )
-    assert objection.scope == "bias NOISE detector 4"
+    assert objection.scope == "bias NOISE R22_S11"
     assert hailed.positions.get(member=rosa).kind == "object"
     for member in members:
         services.take_position(hailed, kind=ADOPT, by=member)

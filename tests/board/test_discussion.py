@@ -19,7 +19,7 @@ def test_the_same_thing_is_one_thread(hailed, observer, members):
     discussion.start(hailed, by=members[1], text="About all of it.")
     first, second, third = discussion.threads_of(hailed)
     assert [m.text for m in first.messages.all()] == ["Is this known?", "It is."]
-    assert first.title == "detector 4 combined at (10.5, 2000)"
+    assert first.title == "R22_S11 combined at (10.5, 2000)"
     assert (second.x, third.title) == (11.5, "The whole set")
     assert AuditEvent.objects.filter(action="message written").count() == 4
 
@@ -28,7 +28,7 @@ def test_the_same_thing_is_one_thread(hailed, observer, members):
     ("about", "title"),
     [
         ({"kind": "metric", "part": "bias", "test": "NOISE"}, "bias NOISE"),
-        ({"kind": "place", "detector": 0, "amplifier": "C05"}, "detector 0 C05"),
+        ({"kind": "place", "detector": 0, "amplifier": "C05"}, "R22_S00 C05"),
     ],
 )
 def test_what_a_thread_is_about(hailed, observer, about, title):

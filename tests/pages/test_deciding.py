@@ -37,7 +37,7 @@ def test_a_failure_is_one_click_from_its_waiver(hailed, members, scientist, term
     assert address in page
     page = pages.text_of(browser.get(address))
     assert "9.1 e⁻, limit 8.0 e⁻" in page
-    assert "LSSTComCam, bias, AMP NOISE, detector 4, amplifier C05" in page
+    assert "LSSTComCam, bias, AMP NOISE, R22_S11, amplifier C05" in page
     assert "Known since" not in page
 
     sent = terms | {"owner": scientist.pk, "seen": hailed.report.sha256}
@@ -81,7 +81,7 @@ def test_an_objection_from_a_failure_and_its_resolution(hailed, members):
     browser.post(f"{ROOM}object/", sent | {"reason": "It grew by a half."})
     objection = hailed.objections.get()
     page = pages.text_of(browser.get(ROOM))
-    assert "An objection stands (ines on bias NOISE detector 4 C05)" in page
+    assert "An objection stands (ines on bias NOISE R22_S11 C05)" in page
     assert f"{ROOM}objections/{objection.pk}/withdraw/" in page
     assert "Record the resolution" not in page
 
@@ -173,11 +173,11 @@ def test_what_is_said_is_corrected_in_the_open(hailed, observer, members):
     browser.post(f"{ROOM}discuss/", {"text": "Is C05 known?"})
     failure = "bias:AMP:NOISE:amplifier:R22:4:C05:0"
     page = pages.text_of(browser.get(f"{ROOM}discuss/", {"failure": failure}))
-    assert "Discuss part bias test NOISE detector 4 amplifier C05" in page
+    assert "Discuss part bias test NOISE detector R22_S11 amplifier C05" in page
     about = {"kind": "place", "part": "bias", "detector": 4, "amplifier": "C05"}
     browser.post(f"{ROOM}discuss/", about | {"text": "<b>Look</b> here."})
     page = pages.text_of(browser.get(ROOM))
-    assert "bias detector 4 C05" in page
+    assert "bias R22_S11 C05" in page
     assert "&lt;b&gt;Look&lt;/b&gt; here." in page
     first = hailed.threads.first()
     pages.visitor(members[0]).post(

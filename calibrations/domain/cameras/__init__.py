@@ -31,6 +31,7 @@ __all__ = [
     "Purpose",
     "SegmentLayout",
     "camera",
+    "detector_name",
 ]
 
 CAMERAS: Mapping[str, Camera] = {
@@ -46,3 +47,12 @@ def camera(name: str) -> Camera:
         raise NotFoundError(
             f"No camera is called {name!r}; there are {', '.join(CAMERAS)}."
         ) from None
+
+
+def detector_name(instrument: str, detector: int | None) -> str:
+    """Name a detector as people do; its number where the camera is not described."""
+    if detector is None:
+        return ""
+    known = CAMERAS.get(instrument)
+    names = {one.id: one.name for one in known.detectors} if known else {}
+    return names.get(detector, f"detector {detector}")

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from calibrations.domain.cameras import detector_name
 from taxicab.board.models.tickets import TaxicabTicket
 
 
@@ -73,7 +74,7 @@ class Thread(models.Model):
         """What it is about, in words."""
         if self.kind == ThreadKind.TICKET:
             return "The whole set"
-        place = f"detector {self.detector}" if self.detector is not None else ""
+        place = detector_name(self.ticket.construction.instrument_id, self.detector)
         exposure = f"exposure {self.exposure}" if self.exposure else ""
         at = f"at ({self.x:g}, {self.y:g})" if self.kind == ThreadKind.IMAGE else ""
         words = (self.part, self.level, self.test, place, self.amplifier, self.image)

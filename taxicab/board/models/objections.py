@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from calibrations.domain.cameras import detector_name
 from calibrations.models import ConstructionTicket
 from taxicab.board.models.tickets import TaxicabTicket
 
@@ -86,7 +87,7 @@ class Objection(models.Model):
     @property
     def scope(self) -> str:
         """What it is about, in words."""
-        place = f"detector {self.detector}" if self.detector is not None else ""
+        place = detector_name(self.ticket.construction.instrument_id, self.detector)
         words = (self.part, self.level, self.test, place, self.amplifier, self.about)
         return " ".join(filter(None, words)) or "the whole set"
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from calibrations.domain.cameras import detector_name
 from calibrations.models import ConstructionTicket
 from taxicab.board import services
 from taxicab.board.domain import Failure, PositionKind
@@ -78,7 +79,12 @@ def object_to(request: HttpRequest, key: str) -> HttpResponse:
     if wanted := request.GET.get("failure"):
         initial |= _scope(find_failure(found, wanted))
     keys = [part.key for part in parts_of(found.report)]
-    form = ObjectionForm(posted(request), parts=keys, initial=initial)
+    form = ObjectionForm(
+        posted(request),
+        parts=keys,
+        instrument=found.construction.instrument_id,
+        initial=initial,
+    )
     sheet = Sheet(
         title=f"Object to {key}",
         lead="The set is not adopted while the objection stands. You can withdraw it; "
@@ -270,11 +276,12 @@ def _scope(failure: Failure) -> dict[str, Any]:
 def _scope_sentence(found: TaxicabTicket, failure: Failure) -> str:
     """Name what the waiver would cover on other candidates as well."""
     raft = f"raft {failure.raft}" if failure.raft else ""
-    where = f"detector {failure.detector}" if failure.detector >= 0 else raft
+    camera = found.construction.instrument_id
+    where = detector_name(camera, failure.detector) if failure.detector >= 0 else raft
     amplifier = f"amplifier {failure.amplifier}" if failure.amplifier else ""
     exposure = f"exposure {failure.exposure}" if failure.exposure else ""
     words = (
-        str(found.construction.instrument),
+        camera,
         failure.calib_type,
         failure.physical_filter,
         f"{failure.level} {failure.test}".strip(),

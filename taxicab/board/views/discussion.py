@@ -4,7 +4,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from calibrations.domain.cameras import detector_name
 from taxicab.board.forms import MessageForm, TextForm
+from taxicab.board.models import TaxicabTicket
 from taxicab.board.services import discussion
 from taxicab.board.services.evidence import find_failure
 from taxicab.board.views.room import find_taxicab
@@ -29,7 +31,8 @@ def discuss(request: HttpRequest, key: str) -> HttpResponse:
             asked["amplifier"] = failure.amplifier
     form = MessageForm(posted(request), initial=asked)
     words = ("part", "test", "detector", "amplifier", "exposure", "image", "x", "y")
-    about = " ".join(f"{name} {asked[name]}" for name in words if asked.get(name))
+    said = asked | {"detector": _detector(found, asked.get("detector", ""))}
+    about = " ".join(f"{name} {said[name]}" for name in words if said.get(name))
     sheet = Sheet(
         title=f"Discuss {about or key}",
         lead="Anybody who may read may speak. What was said is corrected by saying it "
@@ -43,6 +46,12 @@ def discuss(request: HttpRequest, key: str) -> HttpResponse:
         return "Said."
 
     return answer_sheet(request, sheet, form, act)
+
+
+def _detector(found: TaxicabTicket, number: str) -> str:
+    """Name the detector that an address gives by its number."""
+    camera = found.construction.instrument_id
+    return detector_name(camera, int(number)) if number.isdecimal() else number
 
 
 @asks
