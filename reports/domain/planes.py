@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from statistics import median
+from typing import TypeVar
 
 from reports.domain.results import Result, TestNote
 from reports.domain.verdicts import TestKey
@@ -11,12 +12,15 @@ from reports.domain.verdicts import TestKey
 __all__ = [
     "AmplifierVerdict",
     "find_amplifier_verdicts",
+    "find_detector_verdicts",
     "median_values",
     "worst_margins",
 ]
 
 Place = tuple[int, str]
 """Detector id and amplifier name."""
+
+Where = TypeVar("Where", int, Place)
 
 
 class AmplifierVerdict(StrEnum):
@@ -31,19 +35,39 @@ def find_amplifier_verdicts(
     results: Iterable[Result], *, notes: Mapping[TestKey, TestNote]
 ) -> dict[Place, AmplifierVerdict]:
     """Judge every amplifier that was measured by the tests that decide."""
-    failed: dict[Place, set[int]] = defaultdict(set)
-    seen: dict[Place, set[int]] = defaultdict(set)
-    for result in results:
-        note = notes.get((result.level, result.test))
-        if not result.amplifier or (note and note.is_advisory):
-            continue
-        place = (result.detector, result.amplifier)
-        seen[place].add(result.exposure)
+    return _judge(
+        ((r.detector, r.amplifier), r) for r in _deciding(results, notes) if r.amplifier
+    )
+
+
+def find_detector_verdicts(
+    results: Iterable[Result], *, notes: Mapping[TestKey, TestNote]
+) -> dict[int, AmplifierVerdict]:
+    """Judge every detector by the tests that decide about it as a whole."""
+    return _judge(
+        (r.detector, r)
+        for r in _deciding(results, notes)
+        if r.detector >= 0 and not r.amplifier
+    )
+
+
+def _deciding(
+    results: Iterable[Result], notes: Mapping[TestKey, TestNote]
+) -> Iterable[Result]:
+    advisory = {key for key, note in notes.items() if note.is_advisory}
+    return (r for r in results if (r.level, r.test) not in advisory)
+
+
+def _judge(results: Iterable[tuple[Where, Result]]) -> dict[Where, AmplifierVerdict]:
+    failed: dict[Where, set[int]] = defaultdict(set)
+    seen: dict[Where, set[int]] = defaultdict(set)
+    for where, result in results:
+        seen[where].add(result.exposure)
         if not result.passed:
-            failed[place].add(result.exposure)
+            failed[where].add(result.exposure)
     return {
-        place: _verdict(len(failed[place]), len(exposures))
-        for place, exposures in seen.items()
+        where: _verdict(len(failed[where]), len(exposures))
+        for where, exposures in seen.items()
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from calibrations.domain.cameras import CAMERAS
 from reports.domain.planes import (
     find_amplifier_verdicts,
+    find_detector_verdicts,
     median_values,
     worst_margins,
 )
@@ -56,8 +57,13 @@ def draw_planes(stage: StageEvidence, instrument: str, folder: Path) -> list[dic
     cells, outlines = _geometry(instrument)
     label = stage.plan.label
     verdicts = find_amplifier_verdicts(stage.results, notes=stage.notes)
+    of = "amplifier"
+    if not verdicts:  # of crosstalk only whole detectors are judged
+        whole = find_detector_verdicts(stage.results, notes=stage.notes)
+        verdicts = {c.place: whole[c.place[0]] for c in cells if c.place[0] in whole}
+        of = "detector"
     drawing = plot_verdict_plane(
-        cells, outlines, verdicts, title=f"{label}: verdict of each amplifier"
+        cells, outlines, verdicts, title=f"{label}: verdict of each {of}"
     )
     over = ", over all exposures" if any(r.exposure for r in stage.results) else ""
     drawn = [_keep_plane(drawing, folder, "", f"All tests that decide{over}.")]
