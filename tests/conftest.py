@@ -11,7 +11,7 @@ from django.db.backends.sqlite3.base import DatabaseOperations
 from django.test import override_settings
 
 from taxicab.core.processes.postgresql import running_postgres
-from tests.support import databases, people
+from tests.support import databases, people, validity
 from tests.support.facilities import load_facilities
 from tests.support.once import Once
 
@@ -64,6 +64,14 @@ def database_url(request, tmp_path):
         return request.getfixturevalue("postgresql")
     shutil.copy(request.getfixturevalue("migrated"), tmp_path)
     return ""
+
+
+@pytest.fixture(scope="session")
+def valid_html(tmp_path_factory):
+    """Check every page that the tests of this process asked for, when all have run."""
+    yield
+    folder = tmp_path_factory.mktemp("pages")
+    assert validity.invalid_html(validity.KEPT, folder) == []
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def browser_page(open_page):
 
 
 @pytest.fixture
-def site(transactional_db):
+def site(transactional_db, valid_html):
     """Address of the portal, served from this process over plain HTTP.
 
     pytest-django's own fixture serves a whole session with one set of settings.

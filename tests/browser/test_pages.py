@@ -7,6 +7,7 @@ from taxicab.board import services as board
 from taxicab.core.models import Job
 from tests.support import board as make
 from tests.support import pages, people
+from tests.support.accessibility import serious_problems
 
 ADDRESSES = (
     "/",
@@ -60,12 +61,14 @@ def address(hailed, site):
     return site
 
 
-def test_no_page_breaks_the_policy(address, browser_page, log_in):
+def test_no_page_breaks_the_policy_or_shuts_anybody_out(address, browser_page, log_in):
     log_in(browser_page, address, "nora", "correct horse nora")
     for path in ADDRESSES:
         answer = browser_page.page.goto(address + path)
         assert answer.status == 200, path
         browser_page.check_quiet()
+        if not path.startswith("/admin/"):  # Django's own design
+            assert serious_problems(browser_page.page) == [], path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

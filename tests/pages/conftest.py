@@ -9,7 +9,7 @@ from tests.support import pages, people
 
 
 @pytest.fixture(autouse=True)
-def local_pages(settings):
+def local_pages(settings, valid_html):
     """Serve pages over plain HTTP."""
     for name, value in pages.SETTINGS.items():
         setattr(settings, name, value)

@@ -53,7 +53,7 @@ def test_exposures_are_looked_up_before_anything_runs(ticket, scientist):
 
     # The page asks again while the job runs, and no longer after.
     address = f"/construction/DM-300/selections/{selection.pk}/"
-    assert 'hx-trigger="every' in pages.text_of(browser.get(address))
+    assert 'data-hx-trigger="every' in pages.text_of(browser.get(address))
     assert browser.get(f"{address}live/").status_code == 200
     ticket.selections.update(status="ready")
     Job.objects.update(status="succeeded")
@@ -128,7 +128,7 @@ def test_polling_lasts_as_long_as_something_runs(ticket, scientist):
     browser = pages.visitor(scientist)
     job = pages.make_job(ticket)
     page = pages.text_of(browser.get("/construction/DM-300/"))
-    assert 'hx-get="/construction/DM-300/live/"' in page
+    assert 'data-hx-get="/construction/DM-300/live/"' in page
     assert browser.get("/construction/DM-300/live/").status_code == 200
     Job.objects.filter(pk=job.pk).update(status="failed")
     answer = browser.get("/construction/DM-300/live/")

@@ -157,7 +157,7 @@ def test_a_new_report_makes_a_position_stale(hailed, construction, members, scie
 def test_consensus_is_live(hailed, members, instrument):
     browser = pages.visitor(members[0])
     page = pages.text_of(browser.get(ROOM))
-    assert f'hx-get="{ROOM}live/"' in page
+    assert f'data-hx-get="{ROOM}live/"' in page
     RequiredVoice.objects.create(
         user=members[1], instrument=instrument, calib_type="bias"
     )

@@ -25,7 +25,7 @@ def test_starting_names_what_is_prepended_where(deployment, deployer):
 
     answer = browser.post("/deployments/DM-200/start/", follow=True)
     assert "DM-200 is under way." in pages.text_of(answer)
-    assert 'hx-get="/deployments/DM-200/live/"' in pages.text_of(answer)
+    assert 'data-hx-get="/deployments/DM-200/live/"' in pages.text_of(answer)
     assert browser.get("/deployments/DM-200/live/").status_code == 200
 
     # Started twice: refused.

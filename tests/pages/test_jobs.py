@@ -19,7 +19,7 @@ def test_a_running_job_is_polled_until_its_end(job, observer):
     page = pages.text_of(browser.get(f"/jobs/{job.pk}/"))
     assert "quantum 9 of 27" in page
     assert "pipetask run" in page
-    assert f'hx-get="/jobs/{job.pk}/live/"' in page
+    assert f'data-hx-get="/jobs/{job.pk}/live/"' in page
     assert browser.get(f"/jobs/{job.pk}/live/").status_code == 200
     Job.objects.update(status="failed", message="4 quanta failed.", traceback="Trace")
     answer = browser.get(f"/jobs/{job.pk}/live/")

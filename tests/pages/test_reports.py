@@ -30,6 +30,7 @@ def test_files_are_handed_out_as_they_were_sealed(sealed, observer, stranger):
     assert "immutable" in answer.headers["Cache-Control"]
     assert b"".join(answer.streaming_content).startswith(b"<svg")
 
+    assert browser.get(f"{address}/bias.html").status_code == 200
     answer = browser.get(f"{address}/index.html")
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert "script-src" not in answer.headers["Content-Security-Policy"]

@@ -8,7 +8,10 @@ from taxicab.settings import MIDDLEWARE
 
 # Pages are asked for as on a machine of one's own: plain HTTP, plain file names.
 SETTINGS = {
-    "MIDDLEWARE": [name for name in MIDDLEWARE if "whitenoise" not in name],
+    "MIDDLEWARE": [
+        "tests.support.validity.keep_pages",
+        *(name for name in MIDDLEWARE if "whitenoise" not in name),
+    ],
     "SECURE_SSL_REDIRECT": False,
     "SESSION_COOKIE_SECURE": False,
     "CSRF_COOKIE_SECURE": False,

@@ -34,9 +34,9 @@ _LOOKS = {
     "resolved done",
     "failed": "failed rejected object differs missing_file standing",
     "waived": "waived overridden mixed warning adopt_despite",
-    "running": "running deploying looking building scheduled",
-    "waiting": "waiting queued planned filed hailed flagged generated verified open "
-    "needs_processing",
+    "running": "running deploying looking building",
+    "waiting": "waiting queued planned filed hailed flagged scheduled generated "
+    "verified open needs_processing",
     "stale": "stale lost lapsed",
     "unknown": "unknown none cancelled withdrawn skipped removed abstain missing "
     "not_connected not_held not_planned dropped",
@@ -125,7 +125,7 @@ def moment(value: datetime | str | None) -> SafeString | str:
         return mark_safe('<span class="muted">–</span>')
     return format_html(
         '<time class="moment" datetime="{}">{} <span class="ago">{}</span></time>',
-        when.isoformat(),
+        when.isoformat(timespec="seconds"),
         utc(when),
         ago(when),
     )
@@ -145,6 +145,7 @@ def number(value: float | str | None, unit: str = "") -> str:
     if value in (None, "") or (isinstance(value, float) and math.isnan(value)):
         return "–"  # a page's absent variable is an empty string
     text = f"{value:,}" if isinstance(value, int) else _significant(float(value))
+    text = text.replace("-", "−")  # as wide as a digit, in exponents as well
     name = _UNITS.get(str(unit), str(unit) if unit not in ("", "1", None) else "")
     return f"{text} {name}".strip()
 
