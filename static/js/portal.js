@@ -9,10 +9,11 @@
   // Copy buttons are hidden until they can work.
   function dress(root) {
     all("button[data-copy]", root).forEach((button) => { button.hidden = false; });
-    // A table that scrolls can be scrolled by keyboard.
-    all(".frame:not([tabindex])", root).forEach((frame) => {
+    // A table or a history that scrolls can be scrolled by keyboard.
+    all(".frame:not([tabindex]), .history:not([tabindex])", root).forEach((frame) => {
       if (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight) return;
       frame.tabIndex = 0;
+      if (frame.matches("ol, ul")) return; // stays a list
       frame.setAttribute("role", "region");
       const title = one("caption", frame) || one("h2, h3", frame.closest(".panel") || frame) || one("h1");
       frame.setAttribute("aria-label", title ? title.textContent.trim() : "Table");
@@ -111,5 +112,9 @@
   });
 
   dress(document);
-  one(".places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  // Of tabs that do not fit, the one that is open is in view; the page stays where it is.
+  all(".places [aria-current], .tabs [aria-current]").forEach((tab) => {
+    const [bar, place] = [tab.parentElement.getBoundingClientRect(), tab.getBoundingClientRect()];
+    tab.parentElement.scrollLeft += place.left + place.width / 2 - bar.left - bar.width / 2;
+  });
 })();
