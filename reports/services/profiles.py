@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reports.models import VerificationReport
@@ -145,12 +146,20 @@ def _read(path: str, columns: Mapping[str, str]) -> dict[str, dict[str, np.ndarr
     names = read["amplifier"].to_pylist()
     return {
         vector: {
-            amplifier: np.array(values, np.float32)
-            for amplifier, values in zip(names, read[name].to_pylist(), strict=True)
-            if amplifier and values is not None
+            amplifier: values
+            for amplifier, values in zip(names, _split(read[name]), strict=True)
+            if amplifier and values.size
         }
         for vector, name in columns.items()
     }
+
+
+def _split(column: pa.ChunkedArray) -> list[np.ndarray]:
+    """Give a column's vectors; empty where there is none. A list would take long."""
+    lists = column.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    return np.split(values, np.cumsum(lengths)[:-1])
 
 
 def _relative(
