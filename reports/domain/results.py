@@ -14,6 +14,8 @@ _UNITS = {
     "electron/adu": "e⁻/ADU",
     "electron/s": "e⁻/s",
     "electron2": "e⁻²",
+    "percent": "%",
+    "percent or 1/adu": "% or 1/ADU",
     "pixel": "px",
 }
 

@@ -60,6 +60,7 @@ def test_numbers_are_shown_with_units():
     assert show_number(8.98123, "electron") == "8.981 e⁻"
     assert show_number(-0.5) == "−0.5"
     assert show_number(1.0, "1") == "1"
+    assert show_number(0.0584, "percent") == "0.0584 %"
     assert show_number(None, "electron") == "–"
     assert show_number(float("nan")) == "–"
 
