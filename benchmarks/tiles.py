@@ -43,12 +43,8 @@ from calibrations.domain.cameras import camera  # noqa: E402
 from calibrations.models import ConstructionTicket  # noqa: E402
 from reports.models import ImageRank, ReportImage, VerificationReport  # noqa: E402
 from reports.services.pyramid import TILE, decode_tile  # noqa: E402
-from reports.services.tiles import (  # noqa: E402
-    hash_image,
-    make_tiles,
-    read_index,
-    read_tile,
-)
+from reports.services.tile_making import hash_image, make_tiles  # noqa: E402
+from reports.services.tiles import read_index, read_tile  # noqa: E402
 from taxicab.core.models import Instrument, Repository, RoleGrant  # noqa: E402
 
 INSTRUMENT = "LSSTComCam"

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from reports.models import WHOLE_PLANE
 from reports.services.gathering import StageEvidence
-from reports.services.tiles import hash_image
+from reports.services.tile_making import hash_image
 
 __all__ = ["FILES", "read_hashes", "write_hashes"]
 

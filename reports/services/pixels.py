@@ -19,7 +19,7 @@ from reports.models import (
 from reports.services.bindings import read_hashes
 from reports.services.evidence import SealedPart
 from reports.services.gathering import StageEvidence
-from reports.services.tiles import hash_image, make_tiles
+from reports.services.tile_making import hash_image, make_tiles
 from taxicab.core.domain.queues import tiles_queue
 from taxicab.core.models import Job, JobStatus
 from taxicab.core.services.jobs import (

@@ -19,7 +19,8 @@ from reports.services.pixels import (
     request_tiles,
 )
 from reports.services.pyramid import TILE, decode_tile
-from reports.services.tiles import has_tiles, hash_image
+from reports.services.tile_making import hash_image
+from reports.services.tiles import has_tiles
 from reports.tasks import make_tiles as task
 from taxicab.core.models import Job, JobStatus
 from taxicab.core.services.jobs import JobCancelledError, JobRecorder

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from reports.services import tiles
+from reports.services import tile_making
 from reports.services.pyramid import TILE, decode_tile
+from reports.services.tile_making import hash_image, make_tiles
 from reports.services.tiles import (
     TilesMissingError,
     check_tiles,
-    hash_image,
-    make_tiles,
     preview_file,
     read_index,
     read_tile,
@@ -124,19 +123,19 @@ def test_a_worker_that_fails_leaves_nothing(image, settings, monkeypatch):
     def die(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tiles, "_draw_preview", die)
+    monkeypatch.setattr(tile_making, "_draw_preview", die)
     with pytest.raises(KeyboardInterrupt):
         make_tiles(image, hash_image(image))
     assert list(settings.EVIDENCE_ROOT.iterdir()) == []
 
 
 def test_what_a_killed_worker_left_is_cleared_in_time(image, settings, monkeypatch):
-    left = settings.EVIDENCE_ROOT / f"{tiles.UNFINISHED}killed"
+    left = settings.EVIDENCE_ROOT / f"{tile_making.UNFINISHED}killed"
     left.mkdir(parents=True)
     (left / "tiles.bin").write_bytes(b"half")
     make_tiles(image, hash_image(image))
     assert left.is_dir()  # another worker may be at it
-    monkeypatch.setattr(tiles, "LEFT_BEHIND_S", -1)
+    monkeypatch.setattr(tile_making, "LEFT_BEHIND_S", -1)
     other = write_image(image.with_name("other.fits"), make_pixels(4))
     make_tiles(other, hash_image(other))
     assert not left.exists()

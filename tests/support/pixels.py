@@ -7,7 +7,8 @@ from calibrations.imaging.frames import MASK_PLANES
 from reports import tasks
 from reports.models import ImageRank, ReportImage
 from reports.services.pyramid import TILE, decode_tile
-from reports.services.tiles import hash_image, make_tiles, read_tile
+from reports.services.tile_making import hash_image, make_tiles
+from reports.services.tiles import read_tile
 from taxicab.core.models import Job
 
 SHAPE = (300, 520)
