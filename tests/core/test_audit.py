@@ -1,9 +1,13 @@
 """The audit log in a database: chained, kept, checked. Runs on PostgreSQL as well."""
 
+import os
+import subprocess
+import sys
 from contextlib import contextmanager
 from importlib import import_module
 from io import StringIO
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -114,11 +118,36 @@ def test_verify_audit_says_where_the_chain_ends(events):
     call_command("verify_audit", contains=first, stdout=out)
 
 
+def test_an_auditor_needs_no_production_settings(tmp_path):
+    """As a program of its own, over a copy of the data with no secret key."""
+    secrets = {"TAXICAB_SECRET_KEY", "TAXICAB_ALLOWED_HOSTS", "TAXICAB_DATABASE_URL"}
+    environment = {k: v for k, v in os.environ.items() if k not in secrets}
+    environment |= {"TAXICAB_DATA": str(tmp_path), "TAXICAB_DEBUG": "0"}
+
+    def run(*arguments, **changes):
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command,
+            cwd=Path(__file__).parents[2],
+            env=environment | changes,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    made = run("migrate", "core", "-v0", TAXICAB_DEBUG="1")
+    assert made.returncode == 0, made.stderr
+    assert "taxicab.E001" in run("check").stderr
+    ended = run("verify_audit")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("0 entries, unbroken")
+
+
 def test_verify_audit_fails_and_names(events):
     with unguarded():
         AuditEvent.objects.filter(pk=events[0].pk).update(after="adopted")
     err = StringIO()
-    with pytest.raises(CommandError, match="1 faults"):
+    with pytest.raises(CommandError, match="has 1 fault, named"):
         call_command("verify_audit", stderr=err)
     assert f"event {events[0].pk}" in err.getvalue()
 
