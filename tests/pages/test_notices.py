@@ -2,7 +2,14 @@
 
 import pytest
 
-from taxicab.core.models import Notice, NoticeChoice, NoticeDelivery, NoticeWebhook
+from taxicab.core.domain.notices import NoticeEvent
+from taxicab.core.models import (
+    AuditEvent,
+    Notice,
+    NoticeChoice,
+    NoticeDelivery,
+    NoticeWebhook,
+)
 from taxicab.core.services.notify import notify
 from tests.support import pages
 from tests.support.rest import client_of
@@ -58,6 +65,13 @@ def test_choices(observer):
     assert (hailed.portal, hailed.email, hailed.webhook) == (True, True, False)
     decided = NoticeChoice.objects.get(user=observer, event="decided")
     assert (decided.portal, decided.webhook) == (False, True)
+    event = AuditEvent.objects.get(subject_kind="person", subject_key="vera")
+    assert (event.user, event.action) == (observer, "choices of notices")
+    assert "decided: portal, email, webhook" in event.before
+    assert "decided: webhook" in event.after
+    # What stays as it was is not told again.
+    browser.post("/notices/choices/", form_of())
+    assert AuditEvent.objects.filter(subject_kind="person").count() == 1
 
 
 def test_an_address_inside_is_refused_with_everything_typed(observer):
@@ -98,3 +112,42 @@ def test_rest(told, observer, scientist):
     answer = client.post(f"/api/v1/notices/{told.pk}/read/").json()
     assert answer["read_at"]
     assert client.get("/api/v1/notices/?unread=true").json()["count"] == 0
+
+
+def test_choices_over_rest(observer, scientist, settings):
+    settings.WEBHOOK_PRIVATE = True
+    client = client_of(observer)
+    address = "/api/v1/notices/choices/"
+    found = client.get(address).json()
+    assert (found["url"], len(found["choices"])) == ("", len(NoticeEvent))
+    wanted = {"event": "decided", "portal": True, "email": False, "webhook": True}
+    hook = "http://127.0.0.1:9/hooks/secret"
+    answer = client.patch(address, {"choices": [wanted], "url": hook}, "json")
+    assert answer.status_code == 200, answer.content
+    assert wanted in answer.json()["choices"]
+    assert (answer.json()["url"], answer.json()["form"]) == (hook, "json")
+    # What is left out stays.
+    answer = client.patch(address, {"form": "slack"}, "json").json()
+    assert (answer["url"], answer["form"]) == (hook, "slack")
+    assert client.patch(address, {"url": ""}, "json").json()["url"] == ""
+    assert not NoticeWebhook.objects.exists()
+    # The log knows that an address was set, and not which: it lets anybody write.
+    told = " ".join(
+        f"{one.before} {one.after}"
+        for one in AuditEvent.objects.filter(subject_kind="person")
+    )
+    assert "json to 127.0.0.1" in told
+    assert "secret" not in told
+    # Nobody reads or sets another's.
+    assert client_of(scientist).get(address).json()["choices"] == found["choices"]
+    assert client.patch(address, {"choices": [{"event": "x"}]}, "json").status_code == (
+        400
+    )
+
+
+def test_an_address_inside_is_refused_over_rest(observer):
+    asked = {"url": "http://127.0.0.1:6379/"}
+    answer = client_of(observer).patch("/api/v1/notices/choices/", asked, "json")
+    assert answer.status_code == 400
+    assert "not on the public internet" in answer.content.decode()
+    assert not NoticeWebhook.objects.exists()

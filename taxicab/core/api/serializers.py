@@ -1,14 +1,21 @@
 """What the core's answers look like."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from taxicab.core.models import AuditEvent, Job, Notice, Repository
+from taxicab.core.domain.notices import NoticeEvent, WebhookForm
+from taxicab.core.models import AuditEvent, Job, Notice, NoticeChoice, Repository
 from taxicab.core.services.subjects import subject_address
 
-__all__ = ["EventSerializer", "JobSerializer", "RepositorySerializer"]
+__all__ = [
+    "ChoicesSerializer",
+    "EventSerializer",
+    "JobSerializer",
+    "NoticeSerializer",
+    "RepositorySerializer",
+]
 
 
 @extend_schema_serializer(component_name="RepositoryDetail")
@@ -113,6 +120,30 @@ class EventSerializer(serializers.ModelSerializer[AuditEvent]):
             "sha256",
         ]
         read_only_fields = fields
+
+
+class ChoiceSerializer(serializers.Serializer[NoticeChoice]):
+    """By which ways the person is told of an event."""
+
+    event = serializers.ChoiceField(choices=[(e.value, e.label) for e in NoticeEvent])
+    portal = serializers.BooleanField()
+    email = serializers.BooleanField()
+    webhook = serializers.BooleanField()
+
+
+class ChoicesSerializer(serializers.Serializer[Any]):
+    """How the person wants to be told; what is left out stays as it is."""
+
+    choices = ChoiceSerializer(many=True, required=False, default=list)
+    url = serializers.URLField(
+        required=False,
+        max_length=500,
+        allow_blank=True,
+        help_text="Of their webhook; empty: none.",
+    )
+    form = serializers.ChoiceField(
+        choices=[(one.value, one.label) for one in WebhookForm], required=False
+    )
 
 
 class NoticeSerializer(serializers.ModelSerializer[Notice]):

@@ -1,7 +1,9 @@
 """Jobs, repositories and the audit trail over REST."""
 
 import difflib
+from typing import cast
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
@@ -11,14 +13,23 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from taxicab.core.api.serializers import (
+    ChoicesSerializer,
     EventSerializer,
     JobSerializer,
     NoticeSerializer,
     RepositorySerializer,
 )
-from taxicab.core.domain.notices import NoticeEvent
-from taxicab.core.models import AuditEvent, Job, JobStatus, Notice, Repository
-from taxicab.core.services.notify import mark_read
+from taxicab.core.domain.notices import NoticeEvent, WebhookForm
+from taxicab.core.models import (
+    AuditEvent,
+    Job,
+    JobStatus,
+    Notice,
+    NoticeWebhook,
+    Repository,
+)
+from taxicab.core.services.delivery import check_webhook
+from taxicab.core.services.notify import choices_of, mark_read, save_choices
 from taxicab.core.services.steering import rerun_job, stop_job
 from taxicab.core.services.subjects import (
     readable_events,
@@ -173,3 +184,26 @@ class NoticeViewSet(ReadOnlyModelViewSet[Notice]):
         notice = self.get_object()
         mark_read(request.user, notice.pk)
         return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(methods=["get"], responses=ChoicesSerializer)
+    @extend_schema(
+        methods=["patch"], request=ChoicesSerializer, responses=ChoicesSerializer
+    )
+    @action(detail=False, methods=["get", "patch"], pagination_class=None)
+    def choices(self, request: Request) -> Response:
+        """Say how the person wants to be told, or change it."""
+        user = cast(User, request.user)
+        hook = NoticeWebhook.objects.filter(user=user).first()
+        kept = {"url": hook.url, "form": hook.form} if hook else {"url": "", "form": ""}
+        if request.method == "PATCH":
+            given = ChoicesSerializer(data=request.data)
+            given.is_valid(raise_exception=True)
+            asked = given.validated_data
+            kept["url"] = asked.get("url", kept["url"])
+            kept["form"] = asked.get("form", kept["form"] or WebhookForm.JSON)
+            if asked.get("url"):
+                check_webhook(kept["url"])
+            chosen = {one.pop("event"): one for one in asked["choices"]}
+            save_choices(user, chosen, **kept)
+        answer = {"choices": choices_of(user), **kept}
+        return Response(ChoicesSerializer(answer).data)

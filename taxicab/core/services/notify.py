@@ -1,6 +1,8 @@
 """Telling people: who is told what, and by which ways."""
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from urllib.parse import urlsplit
 
 from celery import current_app
 from django.conf import settings
@@ -18,11 +20,15 @@ from taxicab.core.models import (
     NoticeDelivery,
     NoticeWebhook,
 )
+from taxicab.core.services.audit import record
 from taxicab.core.services.subjects import instrument_of, subject_address
 
 __all__ = ["DELIVER", "choices_of", "mark_read", "notify", "save_choices"]
 
 DELIVER = "taxicab.core.tasks.deliver_notice"
+
+SUBJECT = "person"
+"""Kind of a person in the audit log."""
 
 
 @transaction.atomic
@@ -99,7 +105,11 @@ def choices_of(user: User) -> list[NoticeChoice]:
 def save_choices(
     user: User, chosen: Mapping[str, Mapping[str, bool]], *, url: str, form: str
 ) -> None:
-    """Keep how somebody wants to be told.
+    """Keep how somebody wants to be told, and what they changed in the audit log.
+
+    Whoever says that they were not told can so be answered. Of a webhook the log has
+    the host alone: the rest of its address is often a secret. That a notice was read
+    is not in it: it changes nothing for anybody else.
 
     Parameters
     ----------
@@ -109,6 +119,7 @@ def save_choices(
         Of their webhook; empty: none. It is checked by the caller, who may look its
         host up, which takes time.
     """
+    before = _told_by(user)
     for event, ways in chosen.items():
         NoticeChoice.objects.update_or_create(
             user=user, event=NoticeEvent(event), defaults=dict(ways)
@@ -119,6 +130,33 @@ def save_choices(
         )
     else:
         NoticeWebhook.objects.filter(user=user).delete()
+    after = _told_by(user)
+    changed = {name for name in before if before[name] != after[name]}
+    if changed:
+        record(
+            by=user,
+            subject=(SUBJECT, user.get_username()),
+            action="choices of notices",
+            before=_in_words(before, changed),
+            after=_in_words(after, changed),
+        )
+
+
+def _told_by(user: User) -> dict[str, str]:
+    """Say for each event by which ways somebody is told, and where their webhook is."""
+    told = {
+        choice.event: ", ".join(way for way in Channel if getattr(choice, way))
+        for choice in choices_of(user)
+    }
+    hook = NoticeWebhook.objects.filter(user=user).first()
+    # Another path at the same host is another address, though it is not written down.
+    mark = hashlib.sha256(hook.url.encode()).hexdigest()[:8] if hook else ""
+    host = urlsplit(hook.url).hostname if hook else ""
+    return told | {"webhook": f"{hook.form} to {host} ({mark})" if hook else ""}
+
+
+def _in_words(told: Mapping[str, str], names: Collection[str]) -> str:
+    return "; ".join(f"{name}: {told[name] or 'none'}" for name in sorted(names))
 
 
 def mark_read(user: User, pk: int | None = None) -> int:
