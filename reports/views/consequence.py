@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from calibrations.domain.cameras import CAMERAS
 from calibrations.domain.timelines import Change, Lane, Outcome
+from calibrations.models import ConstructionStage
 from reports import tasks
 from reports.models import ReportConsequence, VerificationReport
 from reports.services.consequence import (
@@ -22,6 +23,7 @@ from reports.services.consequence import (
 )
 from reports.views.finding import find_report
 from taxicab.core.pages import POLL_ENDED, signed_in
+from taxicab.core.services.subjects import events_about
 from taxicab.errors import InputError
 
 __all__ = ["consequence", "live", "read"]
@@ -95,6 +97,8 @@ def consequence(request: HttpRequest, key: str, version: int) -> HttpResponse:
         "detectors": _detectors(report),
     }
     if known:
+        context["adopted_at"] = adopted_at = _adopted_at(report)
+        context["is_past"] = bool(adopted_at and known.read_at < adopted_at)
         lanes = lanes_of(known)
         axis = Axis(lanes)
         context["axis"] = axis
@@ -123,6 +127,17 @@ def read(request: HttpRequest, key: str, version: int) -> HttpResponse:
     report = find_report(request, key, version)
     request_consequence(report, by=signed_in(request), task=tasks.read_consequence)
     return redirect("report-consequence", key, version)
+
+
+def _adopted_at(report: VerificationReport) -> datetime | None:
+    """Say when the set was adopted; `None` while it is not, or was retracted since."""
+    ticket = report.ticket
+    if ticket.stage != ConstructionStage.REVIEWED:
+        return None
+    moved = events_about(("construction", ticket.key)).filter(
+        action=f"stage → {ConstructionStage.REVIEWED}"
+    )
+    return moved.values_list("at", flat=True).order_by("-pk").first()
 
 
 def _detectors(report: VerificationReport) -> list[tuple[int, str]]:
