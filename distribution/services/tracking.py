@@ -16,16 +16,18 @@ from distribution.models import (
     TargetStatus,
 )
 from taxicab.board.models import TaxicabTicket
-from taxicab.core.models import Repository
+from taxicab.core.models import Job, Repository
 from taxicab.core.services.permissions import readable_instruments
 
 __all__ = [
     "SORTS",
     "STATES",
+    "LastLook",
     "TrackingCell",
     "TrackingRow",
     "build_rows",
     "in_state",
+    "last_looks",
     "sort_tickets",
     "tracked_repositories",
     "tracked_tickets",
@@ -90,6 +92,19 @@ class TrackingRow:
     """One a repository, in the order of `tracked_repositories`."""
 
 
+@dataclass(frozen=True)
+class LastLook:
+    """When a repository's workers last looked what its default chain holds."""
+
+    repository: Repository
+    instrument: str
+    at: datetime | None
+    is_old: bool
+    """Too long ago, or never: *differs* is not told of it."""
+    is_under_way: bool
+    """Somebody asked for a look that is not over."""
+
+
 def tracked_repositories() -> list[Repository]:
     """List the columns: every repository, facility by facility."""
     return list(
@@ -109,6 +124,35 @@ def tracked_tickets(
         .prefetch_related("deployment__targets")
         .order_by("-number")
     )
+
+
+def last_looks(user: User | AnonymousUser) -> list[LastLook]:
+    """Say when each connected repository was looked at last, camera by camera."""
+    instruments = {row.pk: row for row in readable_instruments(user)}
+    seen = {
+        (one.repository_id, one.instrument_id): one
+        for one in RepositorySnapshot.objects.defer("collections", "chain")
+    }
+    asked = {
+        (job.repository_id, job.parameters.get("instrument"))
+        for job in Job.objects.unfinished().filter(kind="snapshot")
+    }
+    found = []
+    for repository in tracked_repositories():
+        for instrument in repository.instruments.all():
+            if repository.is_connected and instrument.pk in instruments:
+                place = (repository.pk, instrument.pk)
+                snapshot = seen.get(place)
+                found.append(
+                    LastLook(
+                        repository,
+                        instrument.pk,
+                        snapshot.taken_at if snapshot else None,
+                        is_old=snapshot is None or snapshot.is_old,
+                        is_under_way=place in asked,
+                    )
+                )
+    return found
 
 
 def tracking_rows(user: User | AnonymousUser) -> list[TrackingRow]:

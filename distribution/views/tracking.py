@@ -15,6 +15,7 @@ from distribution.services.tracking import (
     TrackingCell,
     build_rows,
     in_state,
+    last_looks,
     sort_tickets,
     tracked_repositories,
     tracked_tickets,
@@ -45,6 +46,7 @@ def tracking(request: HttpRequest) -> HttpResponse:
         "page": page,
         "rows": build_rows(page.object_list),
         "repositories": tracked_repositories(),
+        "looks": last_looks(request.user),
         "form": form,
         "query": request.GET.urlencode(),
         "headers": [_header(request, *column) for column in _COLUMNS],
@@ -86,6 +88,8 @@ def look(request: HttpRequest, slug: str) -> HttpResponse:
         found, instrument=instrument, by=request.user, task=tasks.refresh_repository
     )
     messages.success(request, f"The workers of {found} were asked to look.")
+    if request.POST.get("from") == "tracking":
+        return redirect("tracking")
     return redirect("repository", slug=slug)
 
 

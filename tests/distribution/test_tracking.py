@@ -11,10 +11,10 @@ from distribution.domain import TargetStatus, find_difference
 from distribution.models import DeploymentTarget, RepositorySnapshot
 from distribution.services import deployments, tracking
 from taxicab.board.models import TaxicabTicket
-from taxicab.core.models import Repository
+from taxicab.core.models import Instrument, Repository
 from tests.distribution.test_api import make_client
 from tests.support import deployments as make
-from tests.support import pages
+from tests.support import pages, people
 
 CHAIN = "LSSTComCam/calib/DM-100"
 
@@ -185,3 +185,33 @@ def test_the_table_takes_few_queries(tracked, observer, django_assert_max_num_qu
     look([CHAIN])
     with django_assert_max_num_queries(12):
         tracking.tracking_rows(observer)
+
+
+def test_the_page_says_when_it_was_looked_and_looks_anew(tracked, observer):
+    browser = pages.visitor(observer)
+    page = pages.text_of(browser.get("/deployments/tracking/"))
+    assert page.count("not looked at yet") == 2
+    look([CHAIN], age=timedelta(days=2))
+    looks = {one.repository.slug: one for one in tracking.last_looks(observer)}
+    assert {slug: one.is_old for slug, one in looks.items()} == dict.fromkeys(
+        looks, True
+    )
+    assert looks["summit-LSSTComCam"].at is not None
+    assert "too old to tell" in pages.text_of(browser.get("/deployments/tracking/"))
+    look([CHAIN])
+    page = pages.text_of(browser.get("/deployments/tracking/"))
+    assert "too old to tell" not in page
+    assert "Look at Summit /repo/LSSTComCam for LSSTComCam now" in page
+    asked = {"instrument": "LSSTComCam", "from": "tracking"}
+    answer = browser.post("/deployments/look/summit-LSSTComCam/", asked)
+    assert answer.headers["Location"] == "/deployments/tracking/"
+    page = pages.text_of(browser.get("/deployments/tracking/"))
+    assert "a look is asked for" in page
+    assert "Look at Summit" not in page
+
+
+def test_looks_of_other_cameras_are_not_shown(tracked, instrument):
+    stranger = people.make_person(
+        "sam", "observer", Instrument.objects.get(pk="LATISS")
+    )
+    assert {one.instrument for one in tracking.last_looks(stranger)} == {"LATISS"}
