@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 from reports.domain.stages import StagePlan
 
-__all__ = ["Absence", "Found", "find_absences"]
+__all__ = ["UNMEASURED", "Absence", "Found", "find_absences"]
+
+UNMEASURED = "values"
+"""What is absent where a result has no number."""
 
 MAX_NAMED = 5
 """More places or exposures than this are counted, not named."""
@@ -24,6 +27,8 @@ class Absence:
     is_missing: bool
     """It was expected; otherwise there is no such thing for this type."""
     sentence: str
+    n: int = 0
+    """How many are absent, where they are counted: the next set may lack more."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +87,17 @@ def _verification(plan: StagePlan, found: Found) -> Iterable[Absence]:
 def _tests(plan: StagePlan, found: Found) -> Iterable[Absence]:
     if found.untested:
         said = f"{plan.verification} has no result of {', '.join(found.untested)}."
-        yield Absence("tests", True, said)
+        yield Absence("tests", True, said, len(found.untested))
     absent = sorted(set(found.expected_exposures) - set(found.exposures))
     if absent and any(found.exposures):  # 0: the calibration itself was judged
         said = _some("exposure", map(str, absent), len(found.expected_exposures))
-        yield Absence("exposures", True, f"{said} no result of any test.")
+        yield Absence("exposures", True, f"{said} no result of any test.", len(absent))
     if untested := sorted(set(found.combined) - set(found.tested)):
         names = [found.detector_names.get(d, str(d)) for d in untested]
         said = _some("detector", names, len(found.detector_names))
-        yield Absence("detectors", True, f"{said} a calibration and no result.")
+        yield Absence(
+            "detectors", True, f"{said} a calibration and no result.", len(untested)
+        )
 
 
 def _calibration(plan: StagePlan, found: Found) -> Iterable[Absence]:
@@ -101,14 +108,14 @@ def _calibration(plan: StagePlan, found: Found) -> Iterable[Absence]:
     if absent := sorted(set(found.detector_names) - set(found.combined)):
         names = [found.detector_names[d] for d in absent]
         said = _some("detector", names, len(found.detector_names))
-        yield Absence(what, True, f"{said} no {what}.")
+        yield Absence(what, True, f"{said} no {what}.", len(absent))
     elif not found.combined:
         said = f"{plan.generation} has no {plan.calib_type} in it."
         yield Absence(what, True, said)
     if found.unreadable:
         said = f"{plan.generation} keeps {plan.calib_type} in a form that only the "
         said += "science pipelines read: its numbers are not shown."
-        yield Absence("numbers", True, said)
+        yield Absence("numbers", True, said, len(found.unreadable))
     if not plan.is_image:
         said = f"A {plan.calib_type} is a table: there is no combined image of it."
         yield Absence("combined image", False, said)
@@ -121,7 +128,7 @@ def _numbers(found: Found) -> Iterable[Absence]:
         total = sum(found.unmeasured.values())
         results = "result has" if total == 1 else "results have"
         said = f"{total} {results} no number, for nothing could be measured: "
-        yield Absence("values", True, said + _named(names) + ".")
+        yield Absence(UNMEASURED, True, said + _named(names) + ".", total)
 
 
 def _residuals(plan: StagePlan, found: Found) -> Iterable[Absence]:
@@ -137,7 +144,7 @@ def _residuals(plan: StagePlan, found: Found) -> Iterable[Absence]:
     elif absent := sorted(set(found.tested) - set(found.residuals)):
         names = [found.detector_names.get(d, str(d)) for d in absent]
         said = _some("detector", names, len(set(found.tested)))
-        yield Absence(what, True, f"{said} no residual image.")
+        yield Absence(what, True, f"{said} no residual image.", len(absent))
 
 
 def _record(plan: StagePlan, found: Found) -> Iterable[Absence]:
@@ -148,7 +155,7 @@ def _record(plan: StagePlan, found: Found) -> Iterable[Absence]:
     if found.unrecorded:
         said = "Inputs, commands and versions are not on record of "
         said += ", ".join(found.unrecorded) + ": it was not made through this portal."
-        yield Absence("record", True, said)
+        yield Absence("record", True, said, len(found.unrecorded))
     if plan.generation and not found.is_certified:
         if plan.is_verified:
             said = f"{plan.generation} is not certified: its validity is not set."

@@ -3,22 +3,24 @@
 Hundreds of failing rows are often one saturated exposure or one noisy amplifier.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from reports.domain.results import Result
 from reports.domain.verdicts import find_worst
 
-__all__ = ["LARGE_SHARE", "Cluster", "ClusterKind", "find_clusters"]
+__all__ = ["LARGE_SHARE", "Cluster", "ClusterKind", "find_clusters", "urgency"]
 
 LARGE_SHARE = 0.5
 """An exposure or a detector is the cause when this share of its results failed."""
 
 
-Place = TypeVar("Place", int, str)
+_FINEST = ("AMP", "DET", "EXP")
+
+Place = TypeVar("Place", int, str, tuple[int, int, str])
 
 
 class ClusterKind(StrEnum):
@@ -30,14 +32,17 @@ class ClusterKind(StrEnum):
     RAFT = "raft"
     DETECTOR = "detector"
     AMPLIFIER = "amplifier"
+    UNMEASURED = "unmeasured"
+    """There is no number, of whatever tests: its place says of what."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Failures of one test with one likely cause."""
+    """Failures with one likely cause: of one test, or what could not be measured."""
 
     level: str
     test: str
+    """Where several tests have no number, the first of them stands for all."""
     kind: ClusterKind
     sentence: str
     n_failed: int
@@ -49,66 +54,149 @@ class Cluster:
     raft: str = ""
     detector: int = -1
     amplifier: str = ""
+    tests: tuple[str, ...] = ()
+    """Of what could not be measured: level and test of each, ``AMP NOISE``."""
+
+
+class _Cause(NamedTuple):
+    """What results have in common."""
+
+    kind: ClusterKind
+    place: str
+    members: Sequence[Result]
+    """Passed ones included."""
+    scope: Mapping[str, Any]
 
 
 def find_clusters(
     results: Iterable[Result], *, detector_names: Mapping[int, str]
 ) -> list[Cluster]:
-    """Fold the failures of every test, the largest excess first.
+    """Fold the failures of every test, the most urgent first.
 
     A test that failed in half of its places or more on several exposures, and on half
     of those that there are, is one cluster; an exposure on which it did is one; of what
     remains, a raft and then a detector in which half of the results failed is one; the
-    rest is folded by amplifier.
+    rest is folded by amplifier. What has no number is folded in the same way, but all
+    tests together: an amplifier that is dead is dead for each of them.
     """
     grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        grouped[(result.level, result.test)].append(result)
-    clusters = [c for group in grouped.values() for c in _fold(group, detector_names)]
+    unmeasured: list[Result] = []
+    everything = list(results)
+    for result in everything:
+        if result.passed or result.is_measured:
+            grouped[(result.level, result.test)].append(result)
+        else:
+            unmeasured.append(result)
+    clusters = [
+        cluster
+        for group in grouped.values()
+        for cause in _find_causes(group, detector_names)
+        if (cluster := _cluster(cause))
+    ]
+    clusters += _fold_unmeasured(unmeasured, everything, detector_names)
     return sorted(clusters, key=_order)
 
 
-def _fold(group: Sequence[Result], names: Mapping[int, str]) -> Iterable[Cluster]:
+def urgency(
+    *, is_advisory: bool, is_measured: bool, margin: float | None, value: float | None
+) -> tuple[bool, bool, float]:
+    """Give a key that sorts failures: what a board looks at first comes first.
+
+    What decides comes before advice; what is known to be bad, and how bad, before what
+    is not known. Beyond a limit of 0 there are no units of it: the value stands.
+    """
+    badness = margin if margin is not None else (value or 0.0)
+    return (is_advisory, not is_measured, -badness if is_measured else 0.0)
+
+
+def _find_causes(group: Sequence[Result], names: Mapping[int, str]) -> Iterable[_Cause]:
     if all(result.passed for result in group):
         return
     exposures = _split(group, lambda r: r.exposure)
     if _is_everywhere(exposures):
-        yield from _cluster(ClusterKind.CAMERA, "Everywhere", group)
+        yield _Cause(ClusterKind.CAMERA, "Everywhere", group, {})
         return
     rest: list[Result] = []
     for exposure, members in exposures.items():
         if not exposure:  # the calibration itself was judged
             rest += members
-        elif _is_cause(members) or group[0].level == "EXP":
+        elif _is_cause(members) or _has_failed(members, "EXP"):
             place = f"Exposure {exposure}"
-            yield from _cluster(ClusterKind.EXPOSURE, place, members, exposure=exposure)
+            here = {"exposure": exposure}
+            yield _Cause(ClusterKind.EXPOSURE, place, members, here)
         else:
             rest += members
     for raft, members in _split(rest, lambda r: _raft(r, names)).items():
         if raft and _is_cause(members) and _n_detectors(members) > 1:
-            place = f"Raft {raft}"
-            yield from _cluster(ClusterKind.RAFT, place, members, raft=raft)
+            yield _Cause(ClusterKind.RAFT, f"Raft {raft}", members, {"raft": raft})
         else:
-            yield from _fold_detectors(members, names)
+            yield from _find_in_detectors(members, names)
 
 
-def _fold_detectors(
+def _find_in_detectors(
     group: Sequence[Result], names: Mapping[int, str]
-) -> Iterable[Cluster]:
+) -> Iterable[_Cause]:
     for detector, members in _split(group, lambda r: r.detector).items():
         name = names.get(detector, f"Detector {detector}")
         scope = {"raft": _raft(members[0], names), "detector": detector}
-        if _is_cause(members) or group[0].level == "DET":
-            yield from _cluster(ClusterKind.DETECTOR, name, members, **scope)
+        if _is_cause(members) or _has_failed(members, "DET"):
+            yield _Cause(ClusterKind.DETECTOR, name, members, scope)
             continue
         for amplifier, results in _split(members, lambda r: r.amplifier).items():
-            yield from _cluster(
-                ClusterKind.AMPLIFIER,
-                f"{name} {amplifier}",
-                results,
-                **scope,
-                amplifier=amplifier,
-            )
+            here = {**scope, "amplifier": amplifier}
+            place = f"{name} {amplifier}"
+            yield _Cause(ClusterKind.AMPLIFIER, place, results, here)
+
+
+def _fold_unmeasured(
+    unmeasured: Sequence[Result],
+    results: Iterable[Result],
+    names: Mapping[int, str],
+) -> Iterable[Cluster]:
+    """Fold what has no number by its cause, whichever tests it is of."""
+    if not unmeasured:
+        return
+    gone = _split(unmeasured, _where)
+    hit = {(r.level, r.test) for r in unmeasured}
+    # A place stands for all its tests, and has failed if one of them has no number.
+    places = {where: members[0] for where, members in gone.items()}
+    n_results: Counter[tuple[tuple[int, int, str], str, str]] = Counter()
+    for r in results:
+        where = _where(r)
+        if where not in places:
+            places[where] = r._replace(passed=True)
+        if (r.level, r.test) in hit:
+            n_results[(where, r.level, r.test)] += 1
+    for cause in _find_causes(list(places.values()), names):
+        found = [r for one in cause.members for r in gone.get(_where(one), ())]
+        if not found:
+            continue
+        tests = {(r.level, r.test) for r in found}
+        failed = [one for one in cause.members if not one.passed]
+        first = min(found, key=lambda r: (r.level, r.test))
+        yield Cluster(
+            level=first.level,
+            test=first.test,
+            kind=ClusterKind.UNMEASURED,
+            sentence=_sentence(cause.kind, cause.place, failed, cause.members),
+            n_failed=len(found),
+            n_results=sum(
+                n_results[(_where(one), *test)]
+                for one in cause.members
+                for test in tests
+            ),
+            worst=first,
+            tests=tuple(sorted(f"{level} {test}" for level, test in tests)),
+            **cause.scope,
+        )
+
+
+def _where(result: Result) -> tuple[int, int, str]:
+    return (result.exposure, result.detector, result.amplifier)
+
+
+def _has_failed(members: Iterable[Result], level: str) -> bool:
+    return any(one.level == level and not one.passed for one in members)
 
 
 def _raft(result: Result, names: Mapping[int, str]) -> str:
@@ -144,29 +232,30 @@ def _is_cause(members: Sequence[Result]) -> bool:
     return len({(r.detector, r.amplifier) for r in failed}) > 1
 
 
-def _cluster(
-    kind: ClusterKind, place: str, members: Sequence[Result], **scope: Any
-) -> Iterable[Cluster]:
-    failed = [result for result in members if not result.passed]
+def _cluster(cause: _Cause) -> Cluster | None:
+    failed = [result for result in cause.members if not result.passed]
     worst = find_worst(failed)
     if worst is None:
-        return
-    yield Cluster(
+        return None
+    return Cluster(
         level=worst.level,
         test=worst.test,
-        kind=kind,
-        sentence=_sentence(kind, place, failed, members),
+        kind=cause.kind,
+        sentence=_sentence(cause.kind, cause.place, failed, cause.members),
         n_failed=len(failed),
-        n_results=len(members),
+        n_results=len(cause.members),
         worst=worst,
-        **scope,
+        **cause.scope,
     )
 
 
 def _sentence(
     kind: ClusterKind, place: str, failed: Sequence[Result], members: Sequence[Result]
 ) -> str:
-    level = members[0].level
+    # What has no number may be of several levels: the finest says where it is.
+    level = min((result.level for result in failed), key=_FINEST.index)
+    failed = [result for result in failed if result.level == level]
+    members = [result for result in members if result.level == level]
     if kind is ClusterKind.EXPOSURE:
         if level == "EXP":
             return f"{place}, all detectors together"
@@ -196,7 +285,12 @@ def _exposures(failed: Sequence[Result], members: Sequence[Result]) -> str:
     return f"{hit} of {total} exposures"
 
 
-def _order(cluster: Cluster) -> tuple[float, int, str, str]:
-    margin = cluster.worst.margin
-    badness = float("inf") if margin is None else margin
-    return (-badness, -cluster.n_failed, cluster.test, cluster.sentence)
+def _order(cluster: Cluster) -> tuple[Any, ...]:
+    worst = cluster.worst
+    found = urgency(
+        is_advisory=False,  # whoever knows the tests puts advice last
+        is_measured=worst.is_measured,
+        margin=worst.margin,
+        value=worst.value,
+    )
+    return (*found, -cluster.n_failed, cluster.test, cluster.sentence)

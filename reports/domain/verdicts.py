@@ -80,13 +80,16 @@ class VerdictLine:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many results passed; advisory tests are counted apart."""
+    """How many results passed, each counted once; advisory tests apart."""
 
     results: int
     passed: int
     failed: int
+    """Beyond the limit of a test that decides."""
     warnings: int
+    """Beyond the limit of an advisory one."""
     unmeasured: int
+    """Without a number, whatever the test."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,8 @@ def count_results(lines: Sequence[VerdictLine]) -> Counts:
     return Counts(
         results=sum(line.n_results for line in lines),
         passed=sum(line.n_passed for line in lines),
-        failed=sum(line.n_failed for line in deciding),
-        warnings=sum(line.n_failed for line in advisory),
+        failed=sum(line.n_failed - line.n_unmeasured for line in deciding),
+        warnings=sum(line.n_failed - line.n_unmeasured for line in advisory),
         unmeasured=sum(line.n_unmeasured for line in lines),
     )
 

@@ -1,14 +1,15 @@
 """The verdict page's rows: clusters of failures of all types, worst first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from reports.domain.charts import Chart, Point, lay_out_trend
+from reports.domain.clusters import urgency
 from reports.domain.results import show_unit
 from reports.models import VerificationReport
-from reports.services.geometry import detector_names, plane_of
+from reports.services.geometry import plane_of
 from reports.services.history import (
     Before,
     before,
@@ -22,10 +23,8 @@ from taxicab.errors import NotFoundError
 __all__ = [
     "N_SHOWN",
     "Finding",
-    "RollUp",
-    "count_clusters",
+    "cluster_key",
     "find_findings",
-    "roll_up",
     "trend_over_exposures",
     "trend_over_reports",
     "worst_place",
@@ -58,7 +57,14 @@ class Finding:
         """What the row counts as."""
         if self.cluster["is_advisory"]:
             return "warning"
-        return "waived" if self.waiver_state == "waived" else "failed"
+        if self.waiver_state == "waived":
+            return "waived"
+        return "failed" if self.is_measured else "missing"
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is a number to judge."""
+        return _is_measured(self.cluster)
 
     @property
     def query(self) -> str:
@@ -76,37 +82,32 @@ class Finding:
         return urlencode(scope)
 
 
-@dataclass(frozen=True)
-class RollUp:
-    """How many results passed and failed at one type, raft or detector."""
-
-    name: str
-    n_passed: int
-    n_failed: int
-    n_advisory: int
-    missing: str = ""
-    address: str = ""
-
-    @property
-    def state(self) -> str:
-        """Verdict of what is added up."""
-        if self.n_failed:
-            return "failed"
-        if self.missing:
-            return "missing"
-        return "warning" if self.n_advisory else "passed"
-
-
 def find_findings(
-    report: VerificationReport, *, limit: int | None = N_SHOWN
+    report: VerificationReport,
+    *,
+    limit: int | None = N_SHOWN,
+    settled: Collection[str] = (),
 ) -> list[Finding]:
-    """Put the clusters of all types in one order: what decides first, worst first."""
+    """Put the clusters of all types in one order: what decides first, worst first.
+
+    Parameters
+    ----------
+    settled
+        Keys of clusters (`cluster_key`) that somebody has answered for: they come
+        after those that nobody has.
+    """
     pairs = [
         (stage, cluster)
         for stage in report.summary.get("stages", ())
         for cluster in stage.get("clusters", ())
     ]
-    pairs.sort(key=lambda pair: _order(pair[1]))
+    pairs.sort(
+        key=lambda pair: (
+            pair[1]["is_advisory"],
+            cluster_key(pair[0]["key"], pair[1]) in settled,
+            _order(pair[1]),
+        )
+    )
     baseline = find_baseline(report)
     return [
         Finding(
@@ -119,39 +120,11 @@ def find_findings(
     ]
 
 
-def count_clusters(report: VerificationReport) -> int:
-    """Count the clusters of failures of all types."""
-    stages = report.summary.get("stages", ())
-    return sum(len(stage.get("clusters", ())) for stage in stages)
-
-
-def roll_up(report: VerificationReport) -> dict[str, list[RollUp]]:
-    """Add results up by type, raft and detector; the worst first, types in order."""
-    stages = report.summary.get("stages", ())
-    types = [_type(stage) for stage in stages]
-    names = detector_names(report.ticket.instrument_id)
-    detectors: dict[int, list[int]] = {}
-    for stage in stages:
-        for detector, *counts in _detector_counts(report, stage["key"]):
-            if detector >= 0:
-                sums = detectors.setdefault(detector, [0, 0, 0])
-                for i, count in enumerate(counts):
-                    sums[i] += count
-    rafts: dict[str, list[int]] = {}
-    for detector, counts in detectors.items():
-        raft = names.get(detector, "").partition("_")[0]
-        if raft:
-            sums = rafts.setdefault(raft, [0, 0, 0])
-            for i, count in enumerate(counts):
-                sums[i] += count
-    return {
-        "types": types,
-        "rafts": _worst_first(rafts.items()),
-        "detectors": _worst_first(
-            (names.get(detector, str(detector)), counts)
-            for detector, counts in detectors.items()
-        ),
-    }
+def cluster_key(part: str, cluster: Mapping[str, Any]) -> str:
+    """Name a cluster by its part, test and place, apart from all others of a report."""
+    words = (part, cluster["level"], cluster["test"], cluster["kind"])
+    place = tuple(cluster[n] for n in ("raft", "detector", "amplifier", "exposure"))
+    return ":".join(str(word) for word in (*words, *place))
 
 
 def worst_place(report: VerificationReport, key: str) -> tuple[int, str]:
@@ -229,33 +202,17 @@ def _axis(test: Mapping[str, Any]) -> str:
     return f"{test['statistic']} ({unit})" if unit else str(test["statistic"])
 
 
-def _order(cluster: Mapping[str, Any]) -> tuple[bool, float, int]:
-    margin = cluster["worst"]["margin"]
-    badness = float("inf") if margin is None else margin
-    return (cluster["is_advisory"], -badness, -cluster["n_failed"])
-
-
-def _type(stage: Mapping[str, Any]) -> RollUp:
-    counts = stage["counts"]
-    return RollUp(
-        name=stage["label"],
-        n_passed=counts["passed"],
-        n_failed=counts["failed"],
-        n_advisory=counts["warnings"],
-        missing=stage["missing"],
-        address=stage["key"],
+def _order(cluster: Mapping[str, Any]) -> tuple[Any, ...]:
+    worst = cluster["worst"]
+    found = urgency(
+        is_advisory=cluster["is_advisory"],
+        is_measured=_is_measured(cluster),
+        margin=worst["margin"],
+        value=worst["value"],
     )
+    return (*found, -cluster["n_failed"])
 
 
-def _detector_counts(
-    report: VerificationReport, key: str
-) -> Sequence[tuple[int, int, int, int]]:
-    try:
-        return read_index(report, key).detectors
-    except NotFoundError:
-        return ()
-
-
-def _worst_first(counts: Any) -> list[RollUp]:
-    rows = [RollUp(name, *numbers) for name, numbers in counts]
-    return sorted(rows, key=lambda row: (-row.n_failed, -row.n_advisory, row.name))
+def _is_measured(cluster: Mapping[str, Any]) -> bool:
+    """Whether there is a number; reports of format 1 say it by its absence alone."""
+    return cluster.get("is_measured", cluster["worst"]["value"] is not None)

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from calibrations.models import ConstructionStage
 from reports.domain.clusters import LARGE_SHARE
 from reports.domain.results import show_margin, show_number
 from reports.models import VerificationReport
 from reports.services.geometry import raft_detectors
-from reports.services.values import ABSENT, TestValues, read_values
+from reports.services.values import ABSENT, UNMEASURED, TestValues, read_values
 from taxicab.errors import NotFoundError
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "before",
     "earlier_reports",
     "find_baseline",
+    "values_at_worst",
     "values_before",
 ]
 
@@ -90,12 +93,18 @@ def before(
     values = values_before(cluster, key, baseline, without_bad=is_about_places)
     if values is None or not values.state.any():
         return Before("new", "new", report=baseline)
+    name = _name(baseline)
+    n = int((values.state > ABSENT).sum())
+    if not cluster.get("is_measured", True):
+        gone = int((values.state == UNMEASURED).sum())
+        if gone:
+            said = f"not measured in {name}, {gone} of {n}"
+            return Before("failed", said, report=baseline)
+        return Before("passed", f"measured in {name}", report=baseline)
     failed = int(values.has_failed.sum())
-    n = int((values.state > 0).sum())
     value, limit = values.worst()
     margin = (value - limit) / abs(limit) if value is not None and limit else None
     number = f"{show_number(value)}, limit {show_number(limit)}"
-    name = _name(baseline)
     said = show_margin(margin) or (number if value is not None else "not measured")
     if not failed:
         return Before("passed", f"passed in {name}: {said}", margin, baseline)
@@ -130,6 +139,25 @@ def values_before(
         detectors=detectors,
         amplifier=cluster.get("amplifier", ""),
     )
+
+
+def values_at_worst(
+    cluster: Mapping[str, Any], key: str, report: VerificationReport
+) -> list[float]:
+    """Give what a test measured on each exposure where a cluster is worst.
+
+    Empty where there are no numbers: the report was made before they were kept.
+    """
+    here = values_before(cluster, key, report)
+    place = here.worst_place() if here is not None else None
+    if place is None:
+        return []
+    detector, amplifier = place
+    everywhere = {**cluster, "exposure": 0, "detector": detector}
+    values = values_before({**everywhere, "amplifier": amplifier}, key, report)
+    if values is None:
+        return []
+    return [float(one) for one in values.value.ravel() if np.isfinite(one)]
 
 
 def _without_bad_exposures(values: TestValues) -> TestValues:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from calibrations.models import ConstructionTicket
-from reports.domain.absences import Absence, Found, find_absences
+from reports.domain.absences import UNMEASURED, Absence, Found, find_absences
 from reports.domain.clusters import Cluster, find_clusters
 from reports.domain.results import Result, show_margin, show_number, show_unit
 from reports.domain.verdicts import (
@@ -25,7 +25,8 @@ from reports.services.record import PartRecord, ReportRecord
 
 __all__ = ["SUMMARY_FORMAT", "Subject", "summarise_report", "summarise_stage"]
 
-SUMMARY_FORMAT = 1
+SUMMARY_FORMAT = 2
+"""Since 2 each result is counted once, and what has no number is folded apart."""
 
 MAX_AMPLIFIERS = 100
 """A bad exposure fails thousands: each page would carry them, and nobody reads them."""
@@ -91,7 +92,8 @@ def summarise_report(
             f"{stage['label']}: {one['sentence']}"
             for stage in stages
             for one in stage["absences"]
-            if one["is_missing"]
+            # What has no number is a row of the verdict and is counted there.
+            if one["is_missing"] and one["what"] != UNMEASURED
         ],
         "stages": [
             {**stage, "against_adopted": asdict(record.against[stage["key"]])}
@@ -112,7 +114,10 @@ def summarise_stage(
     names = stage.detector_names(instrument)
     lines = fold_results(stage.results, notes=stage.notes)
     failing = find_failing_amplifiers(stage.results, notes=stage.notes)
-    clusters = find_clusters(stage.results, detector_names=names)
+    clusters = [
+        _cluster(cluster, stage, names)
+        for cluster in find_clusters(stage.results, detector_names=names)
+    ]
     verdict = _gravest([line.verdict for line in lines])
     if not stage.plan.is_verified:
         verdict = Verdict.UNTESTED
@@ -134,7 +139,7 @@ def summarise_stage(
         "n_exposures": len(exposures),
         "n_detectors": len({r.detector for r in stage.results if r.detector >= 0}),
         "lines": [_line(line, names) for line in lines],
-        "clusters": [_cluster(cluster, stage, names) for cluster in clusters],
+        "clusters": sorted(clusters, key=lambda cluster: cluster["is_advisory"]),
         "n_failing_amplifiers": len(failing),
         "failing_amplifiers": [
             _amplifier(one, names) for one in failing[:MAX_AMPLIFIERS]
@@ -275,11 +280,15 @@ def _place(result: Result, names: Mapping[int, str]) -> str:
 def _cluster(
     cluster: Cluster, stage: StageEvidence, names: Mapping[int, str]
 ) -> dict[str, Any]:
-    note = stage.notes.get((cluster.level, cluster.test))
+    made = cluster.tests or (f"{cluster.level} {cluster.test}",)
+    notes = [stage.notes.get((one.split()[0], one.split()[1])) for one in made]
     return {
         "level": cluster.level,
         "test": cluster.test,
-        "is_advisory": bool(note and note.is_advisory),
+        "title": cluster.test if len(made) == 1 else f"{len(made)} tests",
+        "tests": list(cluster.tests),
+        "is_measured": cluster.worst.is_measured,
+        "is_advisory": all(note and note.is_advisory for note in notes),
         "kind": str(cluster.kind),
         "exposure": cluster.exposure,
         "raft": cluster.raft,

@@ -38,7 +38,7 @@ __all__ = [
 
 VALUES = "values.npz"
 INDEX = "values.json"
-FORMAT = 1
+FORMAT = 2
 
 ABSENT, PASSED, FAILED, UNMEASURED = range(4)
 """What ``state`` holds: no such result, within the limit, beyond it, no number."""
@@ -78,12 +78,23 @@ class TestValues:
 
     def worst(self) -> tuple[float | None, float | None]:
         """Give value and limit of what is farthest beyond its limit; None: neither."""
+        index = self._worst_index()
+        if index is None:
+            return None, None
+        return float(self.value[index]), float(self.limit[index])
+
+    def worst_place(self) -> Place | None:
+        """Give where that is."""
+        index = self._worst_index()
+        return None if index is None else self.places[index[1]]
+
+    def _worst_index(self) -> tuple[int, int] | None:
         margin = self.margin
         score = np.where(np.isfinite(margin), margin, self.value)
         if not np.isfinite(score).any():
-            return None, None
-        index = np.unravel_index(np.nanargmax(score), score.shape)
-        return float(self.value[index]), float(self.limit[index])
+            return None
+        row, column = np.unravel_index(np.nanargmax(score), score.shape)
+        return int(row), int(column)
 
     def only(
         self,
@@ -136,8 +147,9 @@ class PartIndex:
     ``definition``, ``is_advisory`` and ``exposures``, in the order of the criteria."""
     places: Mapping[str, tuple[Place, ...]]
     """By level."""
-    detectors: tuple[tuple[int, int, int, int], ...]
-    """Id and numbers of results passed, failed and advisory, tests of all levels."""
+    detectors: tuple[tuple[int, int, int, int, int], ...]
+    """Id and numbers of results passed, failed, advisory and not measured, each
+    counted once, tests of all levels."""
 
     def test(self, level: str, test: str) -> Mapping[str, Any]:
         """Find a test.
@@ -243,7 +255,8 @@ def _read_index(path: str) -> PartIndex:
             level: tuple((detector, amplifier) for detector, amplifier in places)
             for level, places in read["places"].items()
         },
-        detectors=tuple(tuple(row) for row in read["detectors"]),
+        # Until format 2 what was not measured was counted as failed or advisory.
+        detectors=tuple((*row, 0)[:5] for row in read["detectors"]),
     )
 
 
@@ -298,10 +311,12 @@ def _count_detectors(
     results: Iterable[Result], notes: Mapping[TestKey, TestNote]
 ) -> list[list[int]]:
     advisory = {key for key, note in notes.items() if note.is_advisory}
-    counts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    counts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for r in results:
         if r.passed:
             counts[r.detector][0] += 1
+        elif not r.is_measured:
+            counts[r.detector][3] += 1
         else:
             counts[r.detector][2 if (r.level, r.test) in advisory else 1] += 1
     return [[detector, *counts[detector]] for detector in sorted(counts)]

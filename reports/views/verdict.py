@@ -8,12 +8,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from reports.models import VerificationReport
+from reports.services.counting import count_clusters, roll_up, tally
 from reports.services.detectors import find_pictures
 from reports.services.findings import (
     N_SHOWN,
-    count_clusters,
     find_findings,
-    roll_up,
     trend_over_exposures,
     trend_over_reports,
 )
@@ -40,6 +39,7 @@ def verdict_context(
         "summary": summary,
         "findings": find_findings(report, limit=MAX_ROWS if show_all else N_SHOWN),
         "n_clusters": count_clusters(report),
+        "tally": tally(report),
         "baseline": find_baseline(report),
         "roll_up": roll_up(report),
         "tab": "verdict",

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 
 from taxicab.board.models import (
+    DecisionAddendum,
     DecisionRecord,
     Meeting,
     Objection,
@@ -79,7 +80,14 @@ class ObjectionAdmin(ReadOnlyAdmin):
 class WaiverAdmin(ReadOnlyAdmin):
     """Failures that were accepted, and until when."""
 
-    list_display = ("instrument", "scope", "ticket", "written_by", "expires_on")
+    list_display = (
+        "instrument",
+        "scope",
+        "ticket",
+        "written_by",
+        "holds_to",
+        "expires_on",
+    )
     list_filter = ("instrument", "calib_type")
 
 
@@ -89,6 +97,13 @@ class MeetingAdmin(ReadOnlyAdmin):
 
     list_display = ("day", "status", "reason", "closed_by")
     list_filter = ("status",)
+
+
+@admin.register(DecisionAddendum)
+class DecisionAddendumAdmin(ReadOnlyAdmin):
+    """Minutes that were closed after a decision."""
+
+    list_display = ("decision", "meeting", "sha256", "key_id", "made_at")
 
 
 @admin.register(DecisionRecord)

@@ -71,10 +71,11 @@ class HailForm(forms.Form):
 
 def _describe(report: VerificationReport) -> str:
     counts = report.summary.get("counts", {})
+    gone = counts.get("unmeasured", 0)
     return (
         f"Report {report.version} of {report.created_at:%Y-%m-%d %H:%M} UTC: "
         f"{report.summary.get('verdict', '')}, {counts.get('failed', 0)} failed of "
-        f"{counts.get('results', 0)}"
+        f"{counts.get('results', 0)}{f', {gone} not measured' if gone else ''}"
     )
 
 
@@ -93,7 +94,7 @@ class PositionForm(SeenForm):
             (PositionKind.ADOPT, "Adopt: deploy this set"),
             (
                 PositionKind.ADOPT_DESPITE,
-                "Adopt despite failures: each of them has a waiver",
+                "Adopt despite failures: each, and what is missing, has a waiver",
             ),
             (PositionKind.OBJECT, "Object: it is not adopted while this stands"),
             (
@@ -188,12 +189,34 @@ class WaiverForm(SeenForm):
     expires_on = forms.DateField(
         label="Expires on",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="The last day on which it holds; it lapses earlier when the value "
-        "gets worse than it is now.",
+        help_text="The last day on which it holds.",
+    )
+    holds_to = forms.FloatField(
+        label="Holds up to",
+        required=False,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+        help_text="It lapses on a candidate whose value is worse than this. Offered: "
+        "as much more than now as the value scatters over the exposures (three "
+        "standard deviations), or 5 % where that is not known.",
     )
 
-    def __init__(self, *args: Any, people: "QuerySet[User]", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        people: "QuerySet[User]",
+        unit: str = "",
+        has_number: bool = True,
+        is_count: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if not has_number:
+            del self.fields["holds_to"]
+        elif is_count:
+            self.fields["holds_to"].label = "Holds up to (how many missing)"
+            self.fields["holds_to"].help_text = "It lapses when more are missing."
+        elif unit:
+            self.fields["holds_to"].label = f"Holds up to ({unit})"
         self.fields["owner"].queryset = people
         self.fields["owner"].label_from_instance = lambda user: (
             user.get_full_name() or user.get_username()

@@ -8,7 +8,8 @@
 
 SQLite forgets a table's triggers when a migration makes the table anew, and cannot
 rename one that another's trigger names: a migration that alters one of these tables
-runs `remove_triggers` first and `create_triggers` last (a test says so).
+runs `remove_triggers` first and `create_triggers` last (a test says so). Earlier
+migrations run it too, before some of the columns are there.
 """
 
 from typing import Any
@@ -28,13 +29,16 @@ KEPT = {
     "board_waiver": (
         "calib_type",
         "physical_filter",
+        "kind",
         "level",
         "test",
         "raft",
         "detector",
         "amplifier",
         "exposure",
+        "tests",
         "value",
+        "holds_to",
         "limit",
         "reason",
         "effect",
@@ -54,18 +58,25 @@ _OBJECT = f"""
 """
 _KEEP = "BEGIN SELECT RAISE(ABORT, 'what was written is not edited'); END"
 
+KEEPERS = {"board_keep_message": "board_message", "board_keep_waiver": "board_waiver"}
+
 NAMES = (
     "board_adopt_over_objection",
     "board_insert_adopted",
     "board_object_to_adopted",
     "board_turn_to_objection",
-    "board_keep_message",
-    "board_keep_waiver",
+    *KEEPERS,
 )
 
 
-def _columns(table: str) -> str:
-    return ", ".join(f'"{name}"' for name in KEPT[table])
+def _keep(table: str, schema_editor: Any) -> str:
+    """Write when an edit is refused: of the columns that the table has by then."""
+    connection = schema_editor.connection
+    with connection.cursor() as cursor:
+        there = connection.introspection.get_table_description(cursor, table)
+    known = {column.name for column in there}
+    columns = ", ".join(f'"{name}"' for name in KEPT[table] if name in known)
+    return f"BEFORE UPDATE OF {columns} ON {table}"
 
 
 SQLITE = (
@@ -77,10 +88,6 @@ SQLITE = (
     f" BEFORE INSERT ON board_objection {_OBJECT}",
     "CREATE TRIGGER board_turn_to_objection"
     f" BEFORE UPDATE OF status, ticket_id ON board_objection {_OBJECT}",
-    "CREATE TRIGGER board_keep_message"
-    f" BEFORE UPDATE OF {_columns('board_message')} ON board_message {_KEEP}",
-    "CREATE TRIGGER board_keep_waiver"
-    f" BEFORE UPDATE OF {_columns('board_waiver')} ON board_waiver {_KEEP}",
 )
 
 POSTGRESQL = f"""
@@ -120,14 +127,6 @@ POSTGRESQL = f"""
     CREATE TRIGGER board_object_to_adopted
         BEFORE INSERT OR UPDATE OF status, ticket_id ON board_objection
         FOR EACH ROW EXECUTE FUNCTION board_refuse_objection();
-
-    CREATE TRIGGER board_keep_message
-        BEFORE UPDATE OF {_columns("board_message")} ON board_message
-        FOR EACH ROW EXECUTE FUNCTION board_refuse_edit();
-
-    CREATE TRIGGER board_keep_waiver
-        BEFORE UPDATE OF {_columns("board_waiver")} ON board_waiver
-        FOR EACH ROW EXECUTE FUNCTION board_refuse_edit();
 """
 
 FUNCTIONS = ("board_refuse_adoption", "board_refuse_objection", "board_refuse_edit")
@@ -136,11 +135,14 @@ FUNCTIONS = ("board_refuse_adoption", "board_refuse_objection", "board_refuse_ed
 def create_triggers(apps: Any, schema_editor: Any) -> None:
     """Create the triggers in the dialect of the database."""
     remove_triggers(apps, schema_editor)
-    if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(POSTGRESQL, params=None)
-        return
-    for statement in SQLITE:
+    is_postgresql = schema_editor.connection.vendor == "postgresql"
+    for statement in (POSTGRESQL,) if is_postgresql else SQLITE:
         schema_editor.execute(statement, params=None)
+    refuse = "FOR EACH ROW EXECUTE FUNCTION board_refuse_edit()"
+    for name, table in KEEPERS.items():
+        when = _keep(table, schema_editor)
+        then = refuse if is_postgresql else _KEEP
+        schema_editor.execute(f"CREATE TRIGGER {name} {when} {then}", params=None)
 
 
 def remove_triggers(apps: Any, schema_editor: Any) -> None:

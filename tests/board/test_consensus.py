@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from taxicab.board.domain import (
@@ -141,12 +143,33 @@ def test_every_failure_has_a_waiver_that_holds():
     lapsed = cover(CoverState.LAPSED, "waived before, 3 % worse now")
     agreed = held("ines~ tomas~")
     assert consensus_of(agreed, covers=[waived]).is_reached
+    (line,) = [
+        line
+        for line in consensus_of(agreed, covers=[waived]).requirements
+        if line.code == "waivers"
+    ]
+    assert line.sentence == "The failure is waived."
     (line,) = consensus_of(agreed, covers=[waived, lapsed]).blockers
     assert line.code == "waivers"
     assert line.sentence.startswith(
         "1 failure has no waiver that holds (bias AMP NOISE"
     )
     assert "waived before, 3 % worse now" in line.sentence
+
+
+def test_what_is_missing_is_accepted_like_a_failure():
+    gone = cover(CoverState.OPEN, "no waiver")
+    gone = replace(gone, failure=replace(gone.failure, kind="missing"))
+    waived = replace(gone, state=CoverState.WAIVED)
+    agreed = held("ines~ tomas~")
+    (line,) = consensus_of(agreed, covers=[gone]).blockers
+    assert line.sentence.startswith("1 thing missing has no waiver that holds")
+    (line,) = consensus_of(agreed, covers=[gone, gone]).blockers
+    assert line.sentence.startswith("2 things missing have no waiver that holds")
+    reached = consensus_of(agreed, covers=[waived, cover(CoverState.WAIVED)])
+    assert "1 failure and 1 thing missing are waived, all of them." in [
+        line.sentence for line in reached.requirements
+    ]
 
 
 # --- New evidence -------------------------------------------------------------------

@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from calibrations.models import ConstructionStage
 from calibrations.services.steps import check_testable
+from reports.services.history import values_at_worst
 from taxicab.board import services
-from taxicab.board.domain import CoverState, PositionKind
+from taxicab.board.domain import CoverState, PositionKind, default_allowance
 from taxicab.board.models import (
     Meeting,
     ObjectionStatus,
@@ -20,7 +21,7 @@ from taxicab.core.models import AuditEvent, RoleGrant
 from taxicab.core.roles import Role
 from taxicab.errors import ConflictError, ForbiddenError, InputError
 from tests.support import board as make
-from tests.support import people
+from tests.support import evidence, people
 
 ADOPT, DESPITE, MORE = (
     PositionKind.ADOPT,
@@ -122,7 +123,7 @@ def test_the_meeting_resolves_an_objection(hailed, members, rosa, scientist):
         objection, by=members[0], resolution="Within the budget.", meeting=meeting
     )
     assert (objection.status, objection.ended_by) == ("resolved", members[0])
-    assert objection.meeting == meeting.day.isoformat()
+    assert objection.meeting == meeting
     assert services.consensus_of(hailed).requirements[-1].is_met
     assert "status → resolved" in actions(hailed)
 
@@ -244,6 +245,9 @@ def test_terms_of_a_waiver(failing, members, deployer):
         ({"expires_on": today - timedelta(days=1)}, "choose a day from today"),
         ({"expires_on": today + timedelta(days=5000)}, "choose a day from today"),
         ({"owner": stranger}, "sam has no role"),
+        ({"holds_to": 9.0}, "up to 9 e⁻ does not cover its own failure of 9.1 e⁻"),
+        ({"holds_to": float("nan")}, "does not cover"),
+        ({"holds_to": float("inf")}, "does not cover"),
         ({"failure": "bias:AMP:MEAN:amplifier:R22:4:C05:0"}, "has no failure"),
     ):
         with pytest.raises(InputError, match=words):
@@ -268,7 +272,9 @@ def next_candidate(ticket, members, scientist, value):
     [
         (9.1, CoverState.WAIVED, "on TAXICAB-1, the same now"),
         (9.0, CoverState.WAIVED, "on TAXICAB-1, 1.1 % better now"),
-        (9.373, CoverState.LAPSED, "waived before, 3 % worse now"),
+        # 5 % is allowed where the scatter over exposures is not known.
+        (9.373, CoverState.WAIVED, "up to 9.555 e⁻, on TAXICAB-1, 3 % worse now"),
+        (9.6, CoverState.LAPSED, "waived before up to 9.555 e⁻, 5.5 % worse now"),
     ],
 )
 def test_the_next_candidate_shows_the_waiver(
@@ -279,6 +285,52 @@ def test_the_next_candidate_shows_the_waiver(
     (cover,) = services.deliberation_of(ticket).covers
     assert cover.state is state
     assert words in cover.sentence
+
+
+def test_who_waives_says_up_to_what(failing, members, scientist):
+    waiver = waive(failing, members[0], holds_to=9.2)
+    assert waiver.holds_to == 9.2
+    event = AuditEvent.objects.get(action="waiver written")
+    assert event.details["holds_to"] == 9.2
+    ticket = next_candidate(failing, members, scientist, 9.25)
+    (cover,) = services.deliberation_of(ticket).covers
+    assert (cover.state, "up to 9.2 e⁻" in cover.sentence) == (CoverState.LAPSED, True)
+    (frozen,) = failing.record.record["waivers"]
+    assert (frozen["holds_to"], frozen["value"]) == (9.2, 9.1)
+
+
+def test_by_default_the_scatter_over_exposures_is_allowed(
+    construction, seal, scientist, members
+):
+    report = seal(construction, ("bias", evidence.EXPOSURES[:5]))
+    ticket = services.hail(construction, report=report, by=scientist)
+    covers = services.deliberation_of(ticket).covers
+    by_name = {cover.failure.sentence: cover.failure for cover in covers}
+    # It fails on two of five exposures, each time by as much: 5.6 e⁻ in the middle.
+    key = next(k for k in by_name if "R22_S22 C17" in k)
+    failure = by_name[key]
+    values = values_at_worst(
+        {
+            name: getattr(failure, name)
+            for name in ("level", "test", "exposure", "raft", "detector", "amplifier")
+        },
+        "bias",
+        report,
+    )
+    waiver = waive(ticket, members[0], failure=failure.key)
+    assert waiver.holds_to == failure.value + default_allowance(failure.value, values)
+    assert waiver.holds_to > failure.value * 1.05
+    # What has no number has no such number either.
+    (gone,) = [c.failure for c in covers if c.failure.kind == "unmeasured"]
+    with pytest.raises(InputError, match="there is no number"):
+        waive(ticket, members[0], failure=gone.key, holds_to=1.0)
+    waiver = waive(ticket, members[0], failure=gone.key)
+    assert (waiver.holds_to, waiver.tests) == (None, list(gone.tests))
+    assert "R22_S02 C00" in waiver.scope
+    # Images that were not kept are accepted by number.
+    absent = next(c.failure for c in covers if c.failure.kind == "missing")
+    waiver = waive(ticket, members[0], failure=absent.key)
+    assert waiver.holds_to == waiver.value == absent.value
 
 
 def test_an_authors_waiver_does_not_cover_their_own_set(

@@ -18,6 +18,7 @@ from taxicab.board.services.minutes import readable_minutes
 from taxicab.core.models import AuditEvent, Instrument, Notice
 from taxicab.errors import ConflictError, ForbiddenError, InputError, NotFoundError
 from tests.support import people
+from tests.support.rest import client_of
 
 MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TUESDAY = datetime(2026, 11, 24, 22, 5, tzinfo=UTC)
@@ -195,6 +196,16 @@ def test_who_may_what(clock, flagged, meeting, observer, scientist, members):
         meetings.schedule_by_hand(by=observer)
     assert meetings.schedule_by_hand(by=scientist)
     assert meetings.schedule_by_hand(by=members[0])
+
+
+def test_scheduling_by_hand_over_rest(clock, hailed, observer, members, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    address = "/api/v1/meetings/schedule/"
+    assert client_of(observer).post(address).status_code == 403
+    assert not Meeting.objects.exists()
+    answer = client_of(members[0]).post(address)
+    assert (answer.status_code, answer.json()["day"]) == (200, "2026-11-24")
+    assert stage_of(hailed) == "flagged"
 
 
 def test_attending_and_leaving(clock, meeting, observer):

@@ -1,4 +1,4 @@
-"""Two people at once, on SQLite and on PostgreSQL; and the triggers on the latter."""
+"""What needs either kind of database: two people at once, triggers, migrations."""
 
 from pathlib import Path
 
@@ -18,3 +18,15 @@ def test_triggers_on_postgresql(postgresql, tmp_path):
     triggers = Path(__file__).with_name("test_triggers.py").relative_to(ROOT)
     printed = run_python(["-m", "pytest", "-q", str(triggers)], tmp_path, postgresql)
     assert "9 passed" in printed
+
+
+def test_rows_of_an_earlier_portal(database_url, tmp_path):
+    found = race("board_migration", tmp_path, database_url)
+    assert found["objections"] == [
+        ["2026-11-24", "Agreed."],
+        ["", "Agreed. (At the meeting of 2026-11-17.)"],
+        ["", "Agreed."],
+    ]
+    # They hold up to what was waived: these are the terms that were agreed to.
+    assert found["waivers"] == [[None, None, []], [9.1, 9.1, []]]
+    assert found["is_kept"]

@@ -4,18 +4,26 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from taxicab.board import services
 from taxicab.board.models import DecisionRecord
 from taxicab.board.services import meetings
 from taxicab.board.services.objections import withdraw_objection
 from taxicab.board.services.records import document_of, find_record, sign_records
-from taxicab.core.domain.signatures import find_signature_faults, read_public_key
+from taxicab.core.domain.canonical import sha256_of
+from taxicab.core.domain.signatures import (
+    find_addendum_faults,
+    find_signature_faults,
+    read_public_key,
+    sign,
+)
 from taxicab.core.models import AuditEvent
 from taxicab.core.services.keys import find_key, make_key, public_key_pem
 from taxicab.errors import NotFoundError
@@ -119,6 +127,100 @@ def test_what_happens_later_changes_nothing(key, hailed, members):
     members[0].username = "renamed"
     members[0].save()
     assert document_of(find_record(hailed)) == before
+
+
+def hold_meeting(hailed, members, observer, clock):
+    """Decide at a meeting, say something after that, and close it."""
+    meeting = meetings.schedule_meetings()
+    clock(meeting.starts_at + timedelta(minutes=5))
+    adopt(hailed, members)
+    before = document_of(find_record(hailed))
+    meetings.remark(meeting, by=observer, text="Deploy it today.", ticket=hailed)
+    meetings.close_meeting(meeting, by=members[0])
+    return meeting, before
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return lambda moment: monkeypatch.setattr(timezone, "now", lambda: moment)
+
+
+def test_minutes_closed_later_are_added_and_signed(
+    key, hailed, members, observer, clock, tmp_path
+):
+    meeting, before = hold_meeting(hailed, members, observer, clock)
+    assert before["addenda"] == []
+    assert before["record"]["meeting"]["closed_at"] == ""
+    document = document_of(find_record(hailed))
+    # The record itself is what it was.
+    assert document | {"addenda": []} == before
+    (addendum,) = document["addenda"]
+    minutes = addendum["record"]["meeting"]
+    assert addendum["record"]["record_sha256"] == before["sha256"]
+    assert minutes["remarks"][0]["text"] == "Deploy it today."
+    assert (minutes["closed_by"], minutes["decided"]) == ("ines", [hailed.key])
+    public = read_public_key(public_key_pem())
+    assert find_addendum_faults(document, public) == []
+    said = "minutes added to the decision record"
+    assert AuditEvent.objects.get(action=said).after == addendum["sha256"]
+
+    # One command checks both; each alteration is found.
+    record, pem = tmp_path / "record.json", tmp_path / "public.pem"
+    pem.write_bytes(public_key_pem())
+    out = StringIO()
+    record.write_text(json.dumps(document))
+    call_command("verify_record", str(record), public_key=pem, stdout=out)
+    assert f"The minutes of {meeting.day} were open when it was decided" in (
+        out.getvalue()
+    )
+    assert "genuine too" in out.getvalue()
+    out = StringIO()
+    record.write_text(json.dumps(document | {"addenda": []}))
+    call_command("verify_record", str(record), public_key=pem, stdout=out)
+    assert "download the record again" in out.getvalue()
+    altered = json.dumps(document).replace("Deploy it today", "Do not deploy it")
+    for bad in (altered, json.dumps(document | {"addenda": {"x": 1}})):
+        record.write_text(bad)
+        with pytest.raises(CommandError, match="not a genuine record"):
+            call_command(
+                "verify_record", str(record), public_key=pem, stderr=StringIO()
+            )
+
+
+def test_an_addendum_of_another_record_is_found(key, hailed, members, observer, clock):
+    hold_meeting(hailed, members, observer, clock)
+    document = document_of(find_record(hailed))
+    other = dict(document["addenda"][0]["record"], record_sha256="0" * 64)
+    signed = {
+        "record": other,
+        "sha256": sha256_of(other),
+        "signature": sign(other, key),
+    }
+    faults = find_addendum_faults(
+        document | {"addenda": [signed]}, read_public_key(public_key_pem())
+    )
+    assert faults == ["Addendum 1: It belongs to another record."]
+
+
+def test_a_decision_outside_its_meeting_has_nothing_to_add(
+    key, hailed, members, observer, clock
+):
+    adopt(hailed, members)
+    meeting = meetings.schedule_meetings()
+    clock(meeting.starts_at + timedelta(minutes=5))
+    meetings.remark(meeting, by=observer, text="Nothing to decide.")
+    meetings.close_meeting(meeting, by=members[0])
+    assert document_of(find_record(hailed))["addenda"] == []
+
+
+def test_minutes_are_signed_once_there_is_a_key(
+    key_file, hailed, members, observer, clock
+):
+    hold_meeting(hailed, members, observer, clock)
+    call_command("make_signing_key", stdout=StringIO(), stderr=StringIO())
+    document = document_of(find_record(hailed))
+    assert faults(document) == []
+    assert find_addendum_faults(document, read_public_key(public_key_pem())) == []
 
 
 def test_a_record_altered_in_the_database_is_found(key, hailed, members):

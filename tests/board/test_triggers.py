@@ -22,9 +22,8 @@ STAND = (
 )
 INSERT = (
     "INSERT INTO board_objection (ticket_id, author_id, part, level, test, amplifier,"
-    " about, reason, raised_at, status, ended_by_id, ending, meeting)"
-    " VALUES (%s, %s, '', '', '', '', '', 'Too noisy.', CURRENT_TIMESTAMP, %s, %s, '',"
-    " '')"
+    " about, reason, raised_at, status, ended_by_id, ending)"
+    " VALUES (%s, %s, '', '', '', '', '', 'Too noisy.', CURRENT_TIMESTAMP, %s, %s, '')"
 )
 
 

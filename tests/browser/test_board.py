@@ -153,16 +153,16 @@ def test_a_waiver_lapses(hailed, visit, site, instrument):
     people_of = {p.row.member.username: p.row.member for p in positions_of(ticket)}
     board.adopt(ticket, by=people_of["tomas"], reason="Agreed.")
 
-    # The next candidate is a little worse in the same place.
+    # The next candidate is worse in the same place than the 5 % that are allowed.
     nora = ticket.hailed_by
     other = make.make_set("DM-200", owner=nora, instrument=instrument)
-    clusters = [("bias", make.make_cluster(value=9.373))]
+    clusters = [("bias", make.make_cluster(value=9.646))]
     report = make.make_report(other, clusters=clusters)
     board.hail(other, report=report, by=nora)
     ines.goto(f"{site}/taxicab/TAXICAB-2/")
     ines.locator("#failures summary").click()
     row = ines.locator("#failures tbody tr")
-    assert "waived before, 3 % worse now" in row.inner_text()
+    assert "waived before up to 9.555 e⁻, 6 % worse now" in row.inner_text()
     assert "no waiver that holds" in ines.locator("#requirements").inner_text()
     keep(ines, "lapsed")
     ines.get_by_role("link", name="Write a waiver…").click()

@@ -39,13 +39,20 @@ def test_a_failure_is_one_click_from_its_waiver(hailed, members, scientist, term
     assert "9.1 e⁻, limit 8.0 e⁻" in page
     assert "LSSTComCam, bias, AMP NOISE, R22_S11, amplifier C05" in page
     assert "Known since" not in page
+    assert 'name="holds_to" value="9.555"' in page
+    assert "Holds up to (e⁻)" in page
 
     sent = terms | {"owner": scientist.pk, "seen": hailed.report.sha256}
     answer = browser.post(f"{ROOM}waive/", sent | {"effect": ""})
     assert "This field is required" in pages.text_of(answer)
-    browser.post(f"{ROOM}waive/", sent)
+    answer = browser.post(f"{ROOM}waive/", sent | {"holds_to": "9"})
+    assert "does not cover its own failure" in pages.text_of(answer)
+    browser.post(f"{ROOM}waive/", sent | {"holds_to": "9.4"})
     page = pages.text_of(browser.get(ROOM))
     assert "The failure is waived." in page
+    assert "holds up to 9.4 e⁻" in page
+    until = f"until {terms['expires_on']} up to 9.4 e⁻"
+    assert page.count(f"waived by ines {until}") == 2  # its row, and the list
     assert "Known since it was installed." in page
 
     waiver = Waiver.objects.get()

@@ -1,7 +1,9 @@
 """The review room's rows on the hailing ticket: with their waivers and what to do."""
 
 import pytest
+from django.utils import timezone
 
+from reports.services.counting import tally
 from taxicab.board import services as board
 from tests.support import board as make
 from tests.support import evidence, pages
@@ -44,8 +46,45 @@ def test_the_full_list_is_folded_under_the_worst(room, members):
     page = pages.text_of(pages.visitor(members[0]).get(f"/taxicab/{room.key}/"))
     n = len(board.deliberation_of(room).covers)
     assert f"{n}, {n} without a waiver that holds" in page
-    assert f"<summary>The full list: {n} failures</summary>" in page
+    assert f"<summary>The full list: {n}, worst first</summary>" in page
     assert '<details class="every">' in page
+
+
+def test_advice_needs_no_waiver_and_is_told_apart(room, members):
+    page = pages.text_of(pages.visitor(members[0]).get(f"/taxicab/{room.key}/"))
+    clusters = [c for s in room.report.summary["stages"] for c in s["clusters"]]
+    n = sum(cluster["is_advisory"] for cluster in clusters)
+    assert n == 1
+    assert "Not in this list: 1 row of advisory tests." in page
+    assert "It decides nothing and needs no waiver." in page
+
+
+def test_what_is_answered_for_is_counted_once_and_stands_last(room, members):
+    failure = board.deliberation_of(room).covers[0].failure
+    board.write_waiver(
+        room,
+        failure=failure.key,
+        reason="Known.",
+        effect="None.",
+        owner=members[0],
+        expires_on=timezone.now().date(),
+        by=members[0],
+    )
+    answer = pages.visitor(members[0]).get(f"/taxicab/{room.key}/")
+    told, whole = answer.context["tally"], tally(room.report)
+    assert (told.waived, told.failed) == (
+        failure.n_failed,
+        whole.failed - failure.n_failed,
+    )
+    parts = (told.passed, told.failed, told.waived, told.warnings, told.unmeasured)
+    assert sum(parts) == told.results
+    rows = [one for one in answer.context["findings"] if not one.cluster["is_advisory"]]
+    assert [one.waiver_state for one in rows][-1] == "waived"
+    assert rows[0].waiver_state == "open"
+    page = pages.text_of(answer)
+    assert "what has no waiver before what has one" in page or len(rows) < 10
+    # What has no number is one row, of all its tests.
+    assert page.count("Not measured: AMP ") == 1
 
 
 def test_the_list_is_open_where_no_row_stands_above_it(construction, scientist):

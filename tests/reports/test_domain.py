@@ -1,7 +1,7 @@
 import pytest
 
 from calibrations.domain.names import BadNameError
-from reports.domain.clusters import find_clusters
+from reports.domain.clusters import ClusterKind, find_clusters
 from reports.domain.planes import (
     AmplifierVerdict,
     find_amplifier_verdicts,
@@ -98,8 +98,12 @@ def test_advisory_tests_only_warn():
     (line,) = fold_results(results, notes=notes)
     assert line.verdict is Verdict.WARNING
     counts = count_results([line])
-    assert (counts.failed, counts.warnings) == (0, line.n_failed)
-    assert counts.results == counts.passed + counts.failed + counts.warnings
+    assert (counts.failed, counts.warnings) == (0, len(EXPOSURES))
+    assert counts.unmeasured == len(EXPOSURES)
+    # Each result is counted once.
+    assert counts.results == (
+        counts.passed + counts.failed + counts.warnings + counts.unmeasured
+    )
 
 
 def test_what_failed_comes_first_and_the_worst_of_it():
@@ -147,14 +151,122 @@ def test_failures_are_folded_by_their_likely_cause():
     clusters = {c.sentence: c for c in find_clusters(results, detector_names=NAMES)}
     n = len(EXPOSURES) - 1  # the saturated one is apart
     assert clusters.keys() == {
-        f"Exposure {SATURATED}: 144 of 144 amplifiers",
+        f"Exposure {SATURATED}: 143 of 143 amplifiers",
         f"R22_S11 C05: {n} of {n} exposures",
         f"R22_S22 C17: 2 of {n} exposures",
-        f"Detector 2 C00: {n} of {n} exposures",
+        # What has no number has none on the saturated exposure either.
+        f"Detector 2 C00: {len(EXPOSURES)} of {len(EXPOSURES)} exposures",
     }
     assert sum(c.n_failed for c in clusters.values()) == sum(
         not r.passed for r in results
     )
+
+
+ALL_NAMES = {d: f"R22_S{d // 3}{d % 3}" for d in range(9)}
+
+
+def make_unmeasured(is_gone):
+    """Two tests of four amplifiers and one of each detector on three exposures."""
+    rows = [
+        make_result(detector=d, amplifier=f"C{a:02d}", exposure=e, test=test)
+        for d in range(3)
+        for a in range(4)
+        for e in (1, 2, 3)
+        for test in ("MEAN", "NOISE")
+    ]
+    rows += [
+        make_result(detector=d, amplifier="", exposure=e, level="DET", test="SCATTER")
+        for d in range(3)
+        for e in (1, 2, 3)
+    ]
+    return [
+        row._replace(value=None, passed=False) if is_gone(row) else row for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("is_gone", "sentence", "n_failed", "tests", "scope"),
+    [
+        (
+            lambda r: r.exposure == 2,
+            "Exposure 2: 12 of 12 amplifiers",
+            27,
+            ("AMP MEAN", "AMP NOISE", "DET SCATTER"),
+            (2, -1, ""),
+        ),
+        (
+            lambda r: (r.detector, r.amplifier) == (1, "C02"),
+            "R22_S01 C02: 3 of 3 exposures",
+            6,
+            ("AMP MEAN", "AMP NOISE"),
+            (0, 1, "C02"),
+        ),
+        (
+            lambda r: r.detector == 1 and r.test != "MEAN",
+            "R22_S01: 4 amplifiers, 3 of 3 exposures",
+            15,
+            ("AMP NOISE", "DET SCATTER"),
+            (0, 1, ""),
+        ),
+        (
+            lambda r: r.level == "DET" and r.exposure == 3,
+            "R22_S0{}: 1 of 3 exposures",
+            1,
+            ("DET SCATTER",),
+            (0, None, ""),
+        ),
+        (
+            lambda r: r.exposure != 1,
+            "Everywhere: 3 detectors, 2 of 3 exposures",
+            54,
+            ("AMP MEAN", "AMP NOISE", "DET SCATTER"),
+            (0, -1, ""),
+        ),
+    ],
+)
+def test_what_has_no_number_is_folded_once_a_cause(
+    is_gone, sentence, n_failed, tests, scope
+):
+    clusters = find_clusters(make_unmeasured(is_gone), detector_names=ALL_NAMES)
+    exposure, detector, amplifier = scope
+    expected = [detector] if detector is not None else [0, 1, 2]
+    assert [c.detector for c in clusters] == expected
+    for cluster in clusters:
+        assert cluster.kind is ClusterKind.UNMEASURED
+        assert cluster.sentence == sentence.format(cluster.detector)
+        assert (cluster.n_failed, cluster.tests) == (n_failed, tests)
+        assert (cluster.exposure, cluster.amplifier) == (exposure, amplifier)
+        assert cluster.n_results >= cluster.n_failed
+
+
+def test_what_is_known_to_be_bad_comes_before_what_is_not_known():
+    """A value 455 % over its limit is looked at before an exposure without numbers."""
+    rows = make_unmeasured(lambda r: r.exposure == 2)
+    place = {"detector": 2, "amplifier": "C00", "exposure": 1, "test": "NOISE"}
+    rows = [
+        row._replace(value=5.55, passed=False)
+        if all(getattr(row, name) == value for name, value in place.items())
+        else row
+        for row in rows
+    ]
+    first, second = find_clusters(rows, detector_names=ALL_NAMES)
+    assert first.sentence == "R22_S02 C00: 1 of 2 exposures"
+    assert first.worst.margin == pytest.approx(4.55)
+    assert second.kind is ClusterKind.UNMEASURED
+    # What is beyond a limit of 0 has no margin: its value stands for one.
+    rows = [make_result(value=9.0, limit=0.0, passed=False, test="COUNT"), *rows]
+    assert find_clusters(rows, detector_names=NAMES)[0].test == "COUNT"
+
+
+def test_every_failure_is_in_one_cluster():
+    for calib_type in ("bias", "flat"):
+        results = make_results(calib_type)
+        clusters = find_clusters(results, detector_names=NAMES)
+        assert sum(c.n_failed for c in clusters) == sum(not r.passed for r in results)
+        (gone,) = [c for c in clusters if c.kind is ClusterKind.UNMEASURED]
+        n_tests = len({(r.level, r.test) for r in results if r.level == "AMP"})
+        assert len(gone.tests) == n_tests
+        assert gone.n_failed == n_tests * len(EXPOSURES) == gone.n_results
 
 
 def test_a_detector_is_a_cause():

@@ -161,7 +161,11 @@ def test_the_summary_is_plain_json(written):
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     assert summary["verdict"] == "failed"
     counts = summary["counts"]
-    assert counts["results"] == counts["passed"] + counts["failed"] + counts["warnings"]
+    told = ("passed", "failed", "warnings", "unmeasured")
+    assert counts["results"] == sum(counts[name] for name in told)
+    # What has no number is a row of the verdict: it is not listed as missing as well.
+    assert counts["unmeasured"] > 0
+    assert not any("no number" in sentence for sentence in summary["missing"])
 
 
 def test_failing_amplifiers_are_listed(written):

@@ -4,14 +4,20 @@ import pytest
 
 from reports.domain.charts import Point, lay_out_trend, nice_ticks
 from reports.domain.clusters import ClusterKind, find_clusters
+from reports.services.counting import count_stage, roll_up, tally
 from reports.services.findings import (
+    cluster_key,
     find_findings,
-    roll_up,
     trend_over_exposures,
     trend_over_reports,
     worst_place,
 )
-from reports.services.history import earlier_reports, find_baseline
+from reports.services.history import (
+    before,
+    earlier_reports,
+    find_baseline,
+    values_at_worst,
+)
 from tests.support import board as make
 from tests.support.evidence import EXPOSURES, NOISY, make_result
 
@@ -39,10 +45,12 @@ def test_what_decides_comes_first_and_the_worst_of_it(report):
         if not one.cluster["is_advisory"]
     ]
     numbers = [m for m in margins if m is not None]
-    assert margins[: len(margins) - len(numbers)] == [None] * (
-        len(margins) - len(numbers)
-    )
     assert numbers == sorted(numbers, reverse=True)
+    # The amplifier that is dead is one row, for all its tests, after what is known.
+    assert margins == [*numbers, None]
+    gone = findings[len(numbers)]
+    assert (gone.state, gone.cluster["kind"]) == ("missing", "unmeasured")
+    assert gone.cluster["title"] == f"{len(gone.cluster['tests'])} tests"
     advisory = [one.cluster["is_advisory"] for one in findings]
     assert advisory == sorted(advisory)
     assert len(find_findings(report, limit=2)) == 2
@@ -76,6 +84,60 @@ def test_adopted_sets_of_the_camera_are_compared_with(report, scientist, seal):
     assert find_baseline(second) == report
 
 
+def test_what_is_answered_for_comes_after_what_is_not(report):
+    first, second = find_findings(report, limit=2)
+    key = cluster_key(first.key, first.cluster)
+    moved = find_findings(report, limit=None, settled={key})
+    assert moved[0].cluster == second.cluster
+    decisive = [one for one in moved if not one.cluster["is_advisory"]]
+    assert decisive[-1].cluster == first.cluster
+
+
+def test_a_row_without_numbers_knows_whether_there_were_any(report, construction, seal):
+    second = seal(construction, ("bias", EXPOSURES[1:5]))
+    (row,) = [r for r in find_findings(second, limit=None) if not r.is_measured]
+    assert row.before.word == "failed"
+    assert row.before.text == "not measured in DM-100 report 1, 3 of 3"
+    place = {**row.cluster, "detector": 3}
+    assert before(place, "bias", report).text == "measured in DM-100 report 1"
+
+
+def test_each_result_is_counted_once(report):
+    counted = tally(report)
+    assert counted.results == (
+        counted.passed + counted.failed + counted.warnings + counted.unmeasured
+    )
+    assert counted.unmeasured > 0
+    waived = tally(report, waived=counted.failed, waived_unmeasured=1)
+    assert (waived.failed, waived.unmeasured) == (0, counted.unmeasured - 1)
+    assert waived.waived == counted.failed + 1
+    # Reports of format 1 counted what has no number among the failures as well.
+    stage = report.summary["stages"][0]
+    new = count_stage(stage)
+    gone = {True: 0, False: 0}
+    for line in stage["lines"]:
+        gone[line["is_advisory"]] += line["n_unmeasured"]
+    stage["counts"]["failed"] += gone[False]
+    stage["counts"]["warnings"] += gone[True]
+    assert count_stage(stage) == new
+    assert sum(gone.values()) == new.unmeasured
+
+
+def test_values_are_given_where_a_cluster_is_worst(report):
+    (noisy,) = [
+        one.cluster
+        for one in find_findings(report, limit=None)
+        if one.cluster["sentence"].startswith("R22_S11 C05")
+        and one.cluster["test"] == "NOISE"
+    ]
+    values = values_at_worst(noisy, "bias", report)
+    assert values == pytest.approx([noisy["worst"]["value"]] * 3)
+    assert values_at_worst({**noisy, "exposure": EXPOSURES[0]}, "bias", report) == (
+        values
+    )
+    assert values_at_worst({**noisy, "test": "NONE"}, "bias", report) == []
+
+
 def test_results_add_up(report):
     sums = roll_up(report)
     (bias,) = sums["types"]
@@ -85,9 +147,9 @@ def test_results_add_up(report):
     assert raft.n_failed == sum(row.n_failed for row in sums["detectors"])
     assert sums["detectors"][0].n_failed >= sums["detectors"][-1].n_failed
     assert len(sums["detectors"]) == 9
-    assert raft.n_passed + raft.n_failed + raft.n_advisory == bias.n_passed + (
-        bias.n_failed + bias.n_advisory
-    )
+    for name in ("n_passed", "n_failed", "n_advisory", "n_unmeasured"):
+        assert getattr(raft, name) == getattr(bias, name)
+    assert bias.n_unmeasured > 0
 
 
 def test_trends_draw_the_limit_and_what_failed(report, construction, seal):

@@ -76,9 +76,11 @@ def test_detectors_are_counted(report):
     counts = {row[0]: row[1:] for row in read_index(report, "bias").detectors}
     n_tests = len(read_index(report, "bias").tests)
     assert sum(counts[0]) == 16 * 3 * n_tests
-    assert counts[0][1:] == (0, 0)
+    assert counts[0][1:] == (0, 0, 0)
     # NOISY fails NOISE, and READ_NOISE_CONSISTENT, which decides nothing.
-    assert counts[NOISY[0]][1:] == (3, 3)
+    assert counts[NOISY[0]][1:] == (3, 3, 0)
+    # Nothing of one amplifier has a number: it is counted once, as that.
+    assert counts[NO_NUMBER[0]][1:] == (0, 0, 3 * n_tests)
 
 
 def test_what_is_not_there_is_said(report):

@@ -92,7 +92,7 @@ def test_a_deployment_that_is_only_filed_is_not_complete(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("n_failures", [0, 2])
+@pytest.mark.parametrize("n_failures", [0, 1, 2])
 def test_the_board_adopts_despite_what_it_waives(
     scientist, members, instrument, n_failures
 ):
@@ -111,9 +111,31 @@ def test_the_board_adopts_despite_what_it_waives(
     decide(taxicab, Narrator(told))
     assert taxicab.stage == "adopted"
     assert taxicab.waivers.count() == n_failures
+    said = {1: "waives 1 failure for half a year", 2: "waives 2 failures for half"}
+    assert said.get(n_failures, "") in told.getvalue()
     # Who made the set neither waives nor decides.
     by = {waiver.written_by.username for waiver in taxicab.waivers.all()}
     assert by <= {"ines"}
     assert (taxicab.decided_by, taxicab.objections.get().status) == (tomas, "resolved")
     assert "Tomás: adopt" in told.getvalue()
     assert "TAXICAB-1 is adopted." in told.getvalue()
+
+
+@pytest.mark.django_db
+def test_each_waiver_has_the_reason_of_its_kind(scientist, members, instrument):
+    construction = sets.make_set("DM-100", owner=scientist, instrument=instrument)
+    bad = sets.make_cluster(kind="exposure", exposure=37, detector=-1, amplifier="")
+    gone = sets.make_cluster(kind="unmeasured", exposure=37, detector=-1, value=None)
+    gone |= {"tests": ["AMP MEAN", "AMP NOISE"], "amplifier": ""}
+    clusters = [("bias", one) for one in (sets.make_cluster(), bad, gone)]
+    report = sets.make_report(construction, clusters=clusters)
+    report.summary["stages"][0]["missing"] = "It was not verified."
+    report.save()
+    taxicab = board.hail(construction, report=report, by=scientist)
+    decide(taxicab, Narrator(StringIO()))
+    reasons = {one.kind: one.reason for one in taxicab.waivers.all()}
+    assert reasons.keys() == {"amplifier", "exposure", "unmeasured", "missing"}
+    assert len(set(reasons.values())) == 4
+    assert reasons["amplifier"].startswith("C05 has been noisier")
+    assert "NOISE fails on exposure 37 alone" in reasons["exposure"]
+    assert "(AMP MEAN, AMP NOISE)" in reasons["unmeasured"]

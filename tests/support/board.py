@@ -182,17 +182,28 @@ def make_summary(generations, clusters):
             "verdict": "failed" if key in dict(clusters) else "passed",
             "missing": "",
             "lines": [],
+            "counts": _count(c for part, c in clusters if part == key),
             "clusters": [cluster for part, cluster in clusters if part == key],
         }
         for key, one in generations.items()
     ]
-    n_failed = sum(3 for _ in clusters)
-    counts = {"results": 100, "passed": 100 - n_failed, "failed": n_failed}
     return {
+        "format": 2,
         "verdict": "failed" if clusters else "passed",
-        "counts": counts | {"warnings": 0, "unmeasured": 0},
+        "counts": _count(cluster for _, cluster in clusters),
         "missing": [],
         "stages": stages,
+    }
+
+
+def _count(clusters):
+    n_failed = sum(cluster["n_failed"] for cluster in clusters)
+    return {
+        "results": 100,
+        "passed": 100 - n_failed,
+        "failed": n_failed,
+        "warnings": 0,
+        "unmeasured": 0,
     }
 
 

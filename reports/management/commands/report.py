@@ -101,7 +101,8 @@ class Command(BaseCommand):
         opened = target if is_zip else target / "index.html"
         self.stdout.write(
             f"{summary['verdict_sentence']} {counts['results']} results, "
-            f"{counts['failed']} failed; missing: {len(summary['missing'])}.\n"
+            f"{counts['failed']} failed, {counts['unmeasured']} not measured; "
+            f"missing: {len(summary['missing'])}.\n"
             f"SHA-256 of its manifest: {summary['sha256']}\nOpen {opened}"
         )
 

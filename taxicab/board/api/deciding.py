@@ -74,7 +74,7 @@ class DecidingMixin(GenericViewSet[TaxicabTicket]):
         """List objections, or object to something."""
         ticket = self.get_object()
         if request.method == "GET":
-            rows = ticket.objections.select_related("author", "ended_by")
+            rows = ticket.objections.select_related("author", "ended_by", "meeting")
             return self._many(ObjectionSerializer, rows)
         given = self._given(ObjectionRequestSerializer)
         made = services.raise_objection(ticket, by=self._who, **given)

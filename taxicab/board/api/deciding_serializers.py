@@ -48,6 +48,11 @@ class FailureSerializer(serializers.Serializer[Any]):
     amplifier = serializers.CharField(source="failure.amplifier")
     exposure = serializers.IntegerField(source="failure.exposure")
     place = serializers.CharField(source="failure.place")
+    tests = serializers.ListField(
+        source="failure.tests",
+        child=serializers.CharField(),
+        help_text="Of what could not be measured: level and test of each.",
+    )
     value = serializers.FloatField(source="failure.value", allow_null=True)
     limit = serializers.FloatField(source="failure.limit", allow_null=True)
     unit = serializers.CharField(source="failure.unit")
@@ -66,6 +71,11 @@ class ObjectionSerializer(serializers.ModelSerializer[Objection]):
     ended_by = serializers.CharField(source="ended_by.username", default="")
     status = serializers.CharField()
     scope = serializers.CharField(help_text="What it is about, in words.")
+    meeting: "serializers.SlugRelatedField[Meeting]" = serializers.SlugRelatedField(
+        slug_field="day",
+        read_only=True,
+        help_text="Day of the meeting that resolved it, if one did.",
+    )
 
     class Meta:
         model = Objection
@@ -154,7 +164,9 @@ class WaiverSerializer(serializers.ModelSerializer[Waiver]):
             "detector",
             "amplifier",
             "exposure",
+            "tests",
             "value",
+            "holds_to",
             "limit",
             "unit",
             "margin",
@@ -180,6 +192,13 @@ class WaiverRequestSerializer(serializers.Serializer[Any]):
         slug_field="username", queryset=User.objects.filter(is_active=True)
     )
     expires_on = serializers.DateField()
+    holds_to = serializers.FloatField(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="As bad as the value may get on another candidate; by default its "
+        "scatter over the exposures more than it is, or 5 %.",
+    )
     report_sha256 = serializers.CharField(
         required=False, default="", source="seen", help_text=_SEEN
     )

@@ -115,6 +115,13 @@ class MeetingViewSet(ReadOnlyModelViewSet[Meeting]):
         return Response(answer.data)
 
     @extend_schema(request=None, responses=MeetingSerializer)
+    @action(detail=False, methods=["post"])
+    def schedule(self, request: Request) -> Response:
+        """Schedule the next meeting now, and flag the open tickets for it."""
+        made = service.schedule_by_hand(by=cast(User, request.user))
+        return Response(self.get_serializer(made).data)
+
+    @extend_schema(request=None, responses=MeetingSerializer)
     @action(detail=True, methods=["post"])
     def attend(self, request: Request, day: str) -> Response:
         """Say that one is there."""

@@ -8,7 +8,13 @@ from taxicab.board.domain.consensus import (
     Voice,
     find_consensus,
 )
-from taxicab.board.domain.failures import MISSING, Failure, find_failures
+from taxicab.board.domain.failures import (
+    MISSING,
+    UNMEASURED,
+    Failure,
+    count_in_words,
+    find_failures,
+)
 from taxicab.board.domain.positions import (
     HeldPosition,
     Part,
@@ -20,12 +26,14 @@ from taxicab.board.domain.waivers import (
     Cover,
     CoverState,
     GivenWaiver,
+    default_allowance,
     find_covers,
     show_change,
 )
 
 __all__ = [
     "MISSING",
+    "UNMEASURED",
     "Consensus",
     "Cover",
     "CoverState",
@@ -38,7 +46,9 @@ __all__ = [
     "Requirement",
     "StandingObjection",
     "Voice",
+    "count_in_words",
     "current_parts",
+    "default_allowance",
     "find_consensus",
     "find_covers",
     "find_failures",

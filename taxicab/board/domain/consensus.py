@@ -7,6 +7,7 @@ so: the page and REST show them as they are.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from taxicab.board.domain.failures import count_in_words
 from taxicab.board.domain.positions import (
     HeldPosition,
     Part,
@@ -119,7 +120,8 @@ def find_consensus(
         Adopt positions that every part needs; abstaining counts as heard, not as
         adopting.
     covers
-        The failures of the evidence, and whether each is waived.
+        The failures of the evidence, what is missing in it, and whether each is
+        waived: a waiver is how the board accepts either.
     code
         Why changed code is not reviewed, empty once it is; `None` where none changed.
     """
@@ -248,25 +250,26 @@ def _tasks(tasks: Sequence[OpenTask]) -> Requirement:
 def _waivers(covers: Sequence[Cover]) -> Requirement:
     bare = [cover for cover in covers if not cover.state.is_covered]
     if not bare:
-        one = len(covers) == 1
-        return Requirement(
-            "waivers",
-            True,
-            "The failure is waived."
-            if one
-            else f"All {len(covers)} failures are waived.",
-        )
+        return Requirement("waivers", True, _all_waived(covers))
     first = bare[0]
     more = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
-    have = "failure has" if len(bare) == 1 else "failures have"
+    have = "has" if len(bare) == 1 else "have"
+    what = count_in_words(cover.failure for cover in bare)
     return Requirement(
         "waivers",
         False,
-        f"{len(bare)} {have} no waiver that holds ({first.failure.sentence}: "
+        f"{what} {have} no waiver that holds ({first.failure.sentence}: "
         f"{first.sentence}{more}).",
-        "A board member writes a waiver for each from the list of failures; or the set "
-        "is rejected and built again.",
+        "A board member writes a waiver for each from the list of failures, and so "
+        "accepts it; or the set is rejected and built again.",
     )
+
+
+def _all_waived(covers: Sequence[Cover]) -> str:
+    what = count_in_words(cover.failure for cover in covers)
+    if len(covers) == 1:
+        return f"The {what.removeprefix('1 ')} is waived."
+    return f"{what} are waived, all of them."
 
 
 def _stale(stale: Mapping[str, Sequence[str]]) -> Requirement:

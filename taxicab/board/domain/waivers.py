@@ -1,17 +1,37 @@
 """Waivers of named failures: which covers which, and when it lapses.
 
 Plain Python, no Django. A waiver never changes a limit: it says that one failure, as
-bad as it was measured, was accepted, by whom, why and until when.
+bad as it was measured and up to how much worse, was accepted, by whom, why and until
+when. The allowance is there because a measurement repeats itself within its noise
+only: without one a waiver would lapse on the next candidate by chance.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from statistics import median
 
-from taxicab.board.domain.failures import MISSING, Failure
+from reports.domain.results import show_number
+from taxicab.board.domain.failures import MISSING, UNMEASURED, Failure
 
-__all__ = ["Cover", "CoverState", "GivenWaiver", "find_covers", "show_change"]
+__all__ = [
+    "Cover",
+    "CoverState",
+    "GivenWaiver",
+    "default_allowance",
+    "find_covers",
+    "show_change",
+]
+
+SCATTERS = 3.0
+"""An allowance is this many robust standard deviations over the exposures."""
+
+MIN_EXPOSURES = 4
+"""Fewer say little of the scatter."""
+
+USUAL_SHARE = 0.05
+"""Of the value, where the scatter is not known."""
 
 _ROUNDING = 1e-9
 """Two readings of one file may differ in the last digit."""
@@ -49,10 +69,15 @@ class GivenWaiver:
     exposure: int
     """0: any exposure."""
     value: float | None
-    """As bad as it may get; `None` where nothing was measured."""
+    """As bad as it was; `None` where nothing was measured."""
+    holds_to: float | None
+    """As bad as it may get."""
     expires_on: date
     written_by: str
     ticket: str
+    tests: tuple[str, ...] = ()
+    """Of what had no number: which tests."""
+    unit: str = ""
     is_of_this_ticket: bool = True
     is_decided: bool = True
     """Whether the board adopted the ticket that it was written on."""
@@ -85,6 +110,29 @@ def find_covers(
         The last day on which a waiver holds is the one it expires on.
     """
     return [_cover(failure, waivers, today) for failure in failures]
+
+
+def default_allowance(value: float, over_exposures: Sequence[float]) -> float:
+    """Say how much worse than waived a value may get by the noise of measuring it.
+
+    Parameters
+    ----------
+    over_exposures
+        The test's value at the same place on each exposure.
+
+    Returns
+    -------
+    float
+        Three robust standard deviations over the exposures (1.4826 times the median
+        distance from the median, which one bad exposure does not widen); 5 % of the
+        value where there are fewer than four, or where they do not differ.
+    """
+    if len(over_exposures) >= MIN_EXPOSURES:
+        middle = median(over_exposures)
+        scatter = 1.4826 * median(abs(one - middle) for one in over_exposures)
+        if scatter > 0:
+            return SCATTERS * scatter
+    return USUAL_SHARE * abs(value)
 
 
 def show_change(now: float, then: float) -> str:
@@ -120,10 +168,11 @@ def _is_about(waiver: GivenWaiver, failure: Failure) -> bool:
     same = (
         waiver.calib_type == failure.calib_type
         and waiver.physical_filter == failure.physical_filter
-        and waiver.level == failure.level
-        and waiver.test == failure.test
         and (waiver.kind == MISSING) == (failure.kind == MISSING)
+        and (waiver.kind == UNMEASURED) == (failure.kind == UNMEASURED)
     )
+    if failure.kind != UNMEASURED:  # which is about several
+        same &= waiver.level == failure.level and waiver.test == failure.test
     return (
         same
         and waiver.raft in ("", failure.raft)
@@ -141,21 +190,48 @@ def _why_lapsed(waiver: GivenWaiver, failure: Failure, today: date) -> str:
         return f"waived by {waiver.written_by}, who has a part in this set"
     if today > waiver.expires_on:
         return f"the waiver of {waiver.ticket} expired on {waiver.expires_on}"
+    if failure.kind == MISSING:
+        return _why_more_is_missing(waiver, failure)
+    if failure.kind == UNMEASURED:
+        return _why_more_is_unmeasured(waiver, failure)
     if failure.value is None and waiver.value is not None:
         return "waived before with a number, not measured now"
-    if failure.value is not None and waiver.value is None and failure.kind != MISSING:
+    if failure.value is not None and waiver.value is None:
         return "waived before as not measured, and it has a number now"
-    if _is_worse(failure.value, waiver.value):
-        return f"waived before, {_change(waiver, failure)}"
+    if _is_worse(failure.value, waiver.holds_to):
+        return f"waived before{_up_to(waiver)}, {_change(waiver, failure)}"
     return ""
 
 
+def _why_more_is_missing(waiver: GivenWaiver, failure: Failure) -> str:
+    """Say that more is missing than was waived, where that was counted both times."""
+    if _is_worse(failure.value, waiver.holds_to):
+        return f"waived before for {waiver.holds_to:.0f}, {failure.value:.0f} now"
+    return ""
+
+
+def _why_more_is_unmeasured(waiver: GivenWaiver, failure: Failure) -> str:
+    """Name the tests that had a number when the waiver was written."""
+    new = sorted(set(failure.tests) - set(waiver.tests))
+    if not new:
+        return ""
+    more = f" and {len(new) - 1} more" if len(new) > 1 else ""
+    return f"waived before, and {new[0]}{more} not measured now either"
+
+
+def _up_to(waiver: GivenWaiver) -> str:
+    """Say how bad it may get: `` up to 9.55 e⁻``; empty where there is no number."""
+    if waiver.holds_to is None:
+        return ""
+    return f" up to {show_number(waiver.holds_to, waiver.unit)}"
+
+
 def _why_waived(waiver: GivenWaiver, failure: Failure) -> str:
-    said = f"waived by {waiver.written_by} until {waiver.expires_on}"
+    said = f"waived by {waiver.written_by} until {waiver.expires_on}{_up_to(waiver)}"
     if waiver.is_of_this_ticket:
         return said
     change = _change(waiver, failure)
-    return f"{said} on {waiver.ticket}" + (f", {change}" if change else "")
+    return f"{said}, on {waiver.ticket}" + (f", {change}" if change else "")
 
 
 def _change(waiver: GivenWaiver, failure: Failure) -> str:

@@ -15,7 +15,7 @@ from taxicab.board.models.objections import (
     TaskStatus,
 )
 from taxicab.board.models.positions import Position, RequiredVoice
-from taxicab.board.models.records import DecisionRecord
+from taxicab.board.models.records import DecisionAddendum, DecisionRecord
 from taxicab.board.models.tickets import (
     OPEN_STAGES,
     TaxicabStage,
@@ -28,6 +28,7 @@ __all__ = [
     "OPEN_STAGES",
     "AgendaItem",
     "Attendance",
+    "DecisionAddendum",
     "DecisionRecord",
     "Meeting",
     "MeetingStatus",

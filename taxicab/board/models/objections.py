@@ -8,6 +8,7 @@ from django.db import models
 
 from calibrations.domain.cameras import detector_name
 from calibrations.models import ConstructionTicket
+from taxicab.board.models.meetings import Meeting
 from taxicab.board.models.tickets import TaxicabTicket
 
 
@@ -58,8 +59,10 @@ class Objection(models.Model):
     ended_at = models.DateTimeField(null=True)
     ending = models.TextField(blank=True)
     """Why it was withdrawn, or how the meeting resolved it."""
-    meeting = models.CharField(max_length=16, blank=True)
-    """Day of the meeting that resolved it, if one did."""
+    meeting = models.ForeignKey(
+        Meeting, on_delete=models.PROTECT, null=True, related_name="resolved_objections"
+    )
+    """The one that resolved it, if one did."""
 
     class Meta:
         ordering: ClassVar = ["pk"]

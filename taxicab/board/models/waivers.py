@@ -1,4 +1,4 @@
-"""Waivers: failures that the board accepts, as they were measured, and no worse."""
+"""Waivers: failures that the board accepts, up to a value and until a day."""
 
 from typing import ClassVar
 
@@ -39,7 +39,12 @@ class Waiver(models.Model):
     amplifier = models.CharField(max_length=16, blank=True)
     exposure = models.BigIntegerField(default=0)
     place = models.CharField(max_length=200, blank=True)
+    tests = models.JSONField(default=list)
+    """Of what had no number: level and test of each, ``AMP NOISE``."""
     value = models.FloatField(null=True)
+    holds_to = models.FloatField(null=True)
+    """As bad as the value may get on another candidate: a measurement repeats itself
+    within its noise only. `None` where nothing was measured."""
     limit = models.FloatField(null=True)
     unit = models.CharField(max_length=32, blank=True)
     margin = models.FloatField(null=True)
@@ -76,6 +81,11 @@ class Waiver(models.Model):
                 name="waiver_says_why",
             ),
             models.CheckConstraint(
+                condition=models.Q(value=None, holds_to=None)
+                | models.Q(value__isnull=False, holds_to__gte=models.F("value")),
+                name="waiver_holds_for_its_value",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(withdrawn_by=None, withdrawn_at=None)
                 | models.Q(withdrawn_by__isnull=False, withdrawn_at__isnull=False),
                 name="waiver_withdrawn_by_somebody",
@@ -90,4 +100,6 @@ class Waiver(models.Model):
         """What it covers, in words."""
         words = (self.part, self.level, self.test)
         name = " ".join(filter(None, words))
+        if self.tests:
+            name = f"{self.part} {', '.join(self.tests)} not measured"
         return f"{name}, {self.place}" if self.place else name

@@ -6,11 +6,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from reports.models import VerificationReport
+from reports.services.history import values_at_worst
 from taxicab.board.domain import (
     Cover,
     Failure,
     GivenWaiver,
     Part,
+    default_allowance,
     find_covers,
     find_failures,
 )
@@ -18,7 +20,14 @@ from taxicab.board.models import TaxicabStage, TaxicabTicket, Waiver
 from taxicab.board.services.authors import authors_of
 from taxicab.errors import InputError
 
-__all__ = ["check_part", "covers_of", "failures_of", "find_failure", "parts_of"]
+__all__ = [
+    "check_part",
+    "covers_of",
+    "failures_of",
+    "find_failure",
+    "parts_of",
+    "usual_reach",
+]
 
 WHOLE = "report"
 """Key of the one part of a report that was made before reports had parts."""
@@ -63,6 +72,25 @@ def find_failure(ticket: TaxicabTicket, key: str) -> Failure:
     )
 
 
+def usual_reach(report: VerificationReport, failure: Failure) -> float | None:
+    """Say up to which value a waiver of a failure holds, unless somebody says another.
+
+    What is counted as missing is no measurement: it is waived as it is.
+    """
+    if failure.value is None or not failure.is_measured:
+        return failure.value
+    cluster = {
+        "level": failure.level,
+        "test": failure.test,
+        "exposure": failure.exposure,
+        "raft": failure.raft,
+        "detector": failure.detector,
+        "amplifier": failure.amplifier,
+    }
+    seen = values_at_worst(cluster, failure.part, report)
+    return failure.value + default_allowance(failure.value, seen)
+
+
 def covers_of(
     ticket: TaxicabTicket, *, authors: Sequence[User] | None = None
 ) -> list[Cover]:
@@ -96,7 +124,10 @@ def _given(
             detector=row.detector,
             amplifier=row.amplifier,
             exposure=row.exposure,
+            tests=tuple(row.tests),
+            unit=row.unit,
             value=row.value,
+            holds_to=row.holds_to,
             expires_on=row.expires_on,
             written_by=row.written_by.get_username(),
             ticket=row.ticket.key,

@@ -21,6 +21,7 @@ from taxicab.board.models import (
 )
 from taxicab.board.services.hailing import lock_open, readable_tickets, subject_of
 from taxicab.board.services.minutes import write_minutes
+from taxicab.board.services.records import add_minutes
 from taxicab.board.services.telling import tell_flagged
 from taxicab.core.roles import Action
 from taxicab.core.services.audit import StaleMoveError, move, record
@@ -241,6 +242,7 @@ def _end(
     for item in meeting.items.select_related("ticket"):
         item.outcome = "deferred" if item.ticket.is_open else item.ticket.stage
         item.save(update_fields=["outcome"])
+    add_minutes(meeting, minutes)
 
 
 def _next_row(now: datetime) -> Meeting:

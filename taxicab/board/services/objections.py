@@ -123,14 +123,13 @@ def resolve_objection(
             "You raised this objection: withdraw it, or let another member record how "
             "the meeting resolved it."
         )
-    day = meeting.day.isoformat() if meeting else ""
     ended = ObjectionStatus.RESOLVED
-    return _end(objection, ended, by=by, ending=resolution, meeting=day)
+    return _end(objection, ended, by=by, ending=resolution, meeting=meeting)
 
 
 @transaction.atomic
 def _end(
-    objection: Objection, to: ObjectionStatus, *, by: User, ending: str, **changes: str
+    objection: Objection, to: ObjectionStatus, *, by: User, ending: str, **changes: Any
 ) -> Objection:
     ticket = objection.ticket
     lock_open(ticket)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from taxicab.board.domain import HeldPosition, PositionKind
+from taxicab.board.domain import HeldPosition, PositionKind, count_in_words
 from taxicab.board.models import (
     Objection,
     ObjectionStatus,
@@ -173,10 +173,11 @@ def _check_failures(
         return
     failed = [f for f in failures_of(ticket.report) if not parts or f.part in parts]
     if failed:
-        what = "1 failure" if len(failed) == 1 else f"{len(failed)} failures"
+        what = count_in_words(failed)
         raise ConflictError(
             f"{ticket.report} has {what}, first {failed[0].sentence}: adopt despite "
-            "failures, each of which needs a waiver, or take another position.",
+            "failures, each of which needs a waiver, and so does what is missing; or "
+            "take another position.",
             failures=len(failed),
         )
 

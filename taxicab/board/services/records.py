@@ -8,7 +8,9 @@ from typing import Any
 
 from taxicab.board.domain import Cover
 from taxicab.board.models import (
+    DecisionAddendum,
     DecisionRecord,
+    Meeting,
     Message,
     TaxicabTicket,
     Waiver,
@@ -23,11 +25,21 @@ from taxicab.core.services.audit import audit_head, record
 from taxicab.core.services.keys import find_key
 from taxicab.errors import ConflictError, NotFoundError
 
-__all__ = ["document_of", "find_record", "freeze_record", "sign_records"]
+__all__ = [
+    "add_minutes",
+    "document_of",
+    "find_record",
+    "freeze_record",
+    "minutes_were_open",
+    "sign_records",
+]
 
 logger = logging.getLogger(__name__)
 
 FORMAT = "taxicab-decision-record/1"
+
+
+ADDENDUM_FORMAT = "taxicab-decision-addendum/1"
 
 
 def freeze_record(ticket: TaxicabTicket) -> DecisionRecord:
@@ -52,9 +64,53 @@ def freeze_record(ticket: TaxicabTicket) -> DecisionRecord:
     return frozen
 
 
+def add_minutes(meeting: Meeting, minutes: dict[str, Any]) -> None:
+    """Freeze a meeting's minutes beside the decisions that were taken before its end.
+
+    Such a record has the minutes as they were at the decision; what was said and who
+    was there until the meeting was closed is added, signed, and names the record.
+    """
+    decided = DecisionRecord.objects.filter(ticket__agenda_items__meeting=meeting)
+    for frozen in decided.select_related("ticket"):
+        if not _is_open_in(frozen, minutes["day"]):
+            continue
+        content = _plain(
+            {
+                "format": ADDENDUM_FORMAT,
+                "ticket": frozen.ticket.key,
+                "record_sha256": frozen.sha256,
+                "meeting": _meeting(minutes, frozen.ticket),
+            }
+        )
+        addendum = DecisionAddendum(
+            decision=frozen,
+            meeting=meeting,
+            content=canonical_json(content),
+            sha256=sha256_of(content),
+        )
+        _sign(addendum)
+        addendum.save(force_insert=True)
+        record(
+            by=None,
+            subject=subject_of(frozen.ticket),
+            action="minutes added to the decision record",
+            after=addendum.sha256,
+            key_id=addendum.key_id,
+        )
+
+
+def minutes_were_open(frozen: DecisionRecord) -> bool:
+    """Whether a decision was taken before its meeting's minutes were closed."""
+    held = frozen.record["meeting"]
+    return bool(held) and not held["closed_at"]
+
+
 def sign_records() -> int:
-    """Sign the records that were frozen before there was a key; returns how many."""
-    unsigned = list(DecisionRecord.objects.filter(signature=""))
+    """Sign what was frozen before there was a key; returns how many documents."""
+    unsigned: list[DecisionRecord | DecisionAddendum] = [
+        *DecisionRecord.objects.filter(signature=""),
+        *DecisionAddendum.objects.filter(signature=""),
+    ]
     for frozen in unsigned:
         _sign(frozen)
         frozen.save(update_fields=["signature", "key_id"])
@@ -79,7 +135,15 @@ def find_record(ticket: TaxicabTicket) -> DecisionRecord:
 
 
 def document_of(frozen: DecisionRecord) -> dict[str, Any]:
-    """Give the record as it is handed out: content, hash and signature."""
+    """Give the record as it is handed out, with the minutes that were closed later.
+
+    Each has its content, hash and signature.
+    """
+    addenda = [_document(one) for one in frozen.addenda.all()]
+    return _document(frozen) | {"addenda": addenda}
+
+
+def _document(frozen: DecisionRecord | DecisionAddendum) -> dict[str, Any]:
     return {
         "record": frozen.record,
         "sha256": frozen.sha256,
@@ -91,7 +155,12 @@ def document_of(frozen: DecisionRecord) -> dict[str, Any]:
     }
 
 
-def _sign(frozen: DecisionRecord) -> None:
+def _is_open_in(frozen: DecisionRecord, day: str) -> bool:
+    held = frozen.record["meeting"]
+    return minutes_were_open(frozen) and held["day"] == day
+
+
+def _sign(frozen: DecisionRecord | DecisionAddendum) -> None:
     try:
         key = find_key()
     except ConflictError as error:  # the decision stands; the operator has to act
@@ -152,9 +221,9 @@ def _content(ticket: TaxicabTicket) -> dict[str, Any]:
                 "ended_by": one.ended_by.get_username() if one.ended_by else "",
                 "ended_at": one.ended_at,
                 "ending": one.ending,
-                "meeting": one.meeting,
+                "meeting": f"{one.meeting.day:%Y-%m-%d}" if one.meeting else "",
             }
-            for one in ticket.objections.select_related("author", "ended_by")
+            for one in ticket.objections.select_related("author", "ended_by", "meeting")
         ],
         "failures": [_failure(cover) for cover in held.covers],
         "waivers": _waivers(ticket, held),
@@ -241,7 +310,9 @@ def _waivers(ticket: TaxicabTicket, held: Deliberation) -> list[dict[str, Any]]:
             "ticket": one.ticket.key,
             "scope": one.scope,
             "part_sha256": one.part_sha256,
+            "tests": one.tests,
             "value": one.value,
+            "holds_to": one.holds_to,
             "limit": one.limit,
             "unit": one.unit,
             "reason": one.reason,

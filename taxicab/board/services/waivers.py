@@ -1,15 +1,23 @@
 """Waivers: written by board members for one failure each, never edited."""
 
+import math
 from datetime import date, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from reports.domain.results import show_number
 from taxicab.board.domain import Failure
 from taxicab.board.models import TaxicabTicket, Waiver
 from taxicab.board.services.authors import check_not_author
-from taxicab.board.services.evidence import covers_of, find_failure, parts_of
+from taxicab.board.services.evidence import (
+    covers_of,
+    find_failure,
+    parts_of,
+    usual_reach,
+)
 from taxicab.board.services.hailing import (
     check_reason,
     check_seen,
@@ -36,6 +44,7 @@ def write_waiver(
     effect: str,
     owner: User,
     expires_on: date,
+    holds_to: float | None = None,
     seen: str = "",
     by: User,
 ) -> Waiver:
@@ -49,6 +58,9 @@ def write_waiver(
         What it does to the images, as far as anybody knows.
     owner
         Who sees to it that the cause is mended, or the waiver renewed.
+    holds_to
+        As bad as the value may get on another candidate before the waiver lapses; by
+        default `usual_reach`.
     seen
         SHA-256 of the report that the member saw, if they say which.
 
@@ -68,7 +80,16 @@ def write_waiver(
         check_seen(ticket, seen)
         found = find_failure(ticket, failure)
         _check_bare(ticket, found)
-        waiver = _write(ticket, found, reason, effect, owner, expires_on, by)
+        waiver = _write(
+            ticket,
+            found,
+            reason=reason.strip(),
+            effect=effect.strip(),
+            owner=owner,
+            expires_on=expires_on,
+            holds_to=_check_reach(ticket, found, holds_to),
+            written_by=by,
+        )
         record(
             by=by,
             subject=subject_of(ticket),
@@ -78,6 +99,7 @@ def write_waiver(
             waiver=waiver.pk,
             scope=waiver.scope,
             value=waiver.value,
+            holds_to=waiver.holds_to,
             limit=waiver.limit,
             effect=waiver.effect,
             owner=owner.get_username(),
@@ -144,6 +166,28 @@ def _check_terms(
         )
 
 
+def _check_reach(
+    ticket: TaxicabTicket, failure: Failure, holds_to: float | None
+) -> float | None:
+    """Give how bad the value may get: as was asked, or as is usual."""
+    if failure.value is None:
+        if holds_to is not None:
+            raise InputError(
+                f"{failure.sentence}: there is no number, so leave out up to which "
+                "one the waiver holds."
+            )
+        return None
+    if holds_to is None:
+        return usual_reach(ticket.report, failure)
+    if not math.isfinite(holds_to) or holds_to < failure.value:
+        raise InputError(
+            f"A waiver that holds up to {show_number(holds_to, failure.unit)} does not "
+            f"cover its own failure of {show_number(failure.value, failure.unit)}: "
+            "name that or more."
+        )
+    return holds_to
+
+
 def _check_bare(ticket: TaxicabTicket, failure: Failure) -> None:
     for cover in covers_of(ticket):
         if cover.failure.key == failure.key and cover.state.is_covered:
@@ -153,11 +197,7 @@ def _check_bare(ticket: TaxicabTicket, failure: Failure) -> None:
 def _write(
     ticket: TaxicabTicket,
     failure: Failure,
-    reason: str,
-    effect: str,
-    owner: User,
-    expires_on: date,
-    by: User,
+    **terms: Any,
 ) -> Waiver:
     hashes = {part.key: part.sha256 for part in parts_of(ticket.report)}
     return Waiver.objects.create(
@@ -175,15 +215,12 @@ def _write(
         detector=failure.detector,
         amplifier=failure.amplifier,
         exposure=failure.exposure,
+        tests=list(failure.tests),
         place=failure.place[:200],
         value=failure.value,
         limit=failure.limit,
         unit=failure.unit,
         margin=failure.margin,
         text=failure.text[:200],
-        reason=reason.strip(),
-        effect=effect.strip(),
-        owner=owner,
-        expires_on=expires_on,
-        written_by=by,
+        **terms,
     )

@@ -1,5 +1,6 @@
 """Pages on which the board says what it holds: positions, objections, waivers."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from calibrations.domain.cameras import detector_name
 from calibrations.models import ConstructionTicket
 from taxicab.board import services
-from taxicab.board.domain import Failure, PositionKind
+from taxicab.board.domain import MISSING, Failure, PositionKind
 from taxicab.board.forms import (
     NoteForm,
     ObjectionForm,
@@ -21,7 +22,7 @@ from taxicab.board.forms import (
     WaiverForm,
 )
 from taxicab.board.models import ProcessingTask, TaxicabTicket
-from taxicab.board.services.evidence import find_failure, parts_of
+from taxicab.board.services.evidence import find_failure, parts_of, usual_reach
 from taxicab.board.services.objections import find_objection
 from taxicab.board.services.processing import find_task
 from taxicab.board.services.waivers import find_waiver
@@ -162,8 +163,16 @@ def write_waiver(request: HttpRequest, key: str) -> HttpResponse:
         "seen": found.report.sha256,
         "owner": found.construction.owner_id,
         "expires_on": timezone.now().date() + USUAL_TERM,
+        "holds_to": _shortened(usual_reach(found.report, failure)),
     }
-    form = WaiverForm(posted(request), people=_people_of(instrument), initial=initial)
+    form = WaiverForm(
+        posted(request),
+        people=_people_of(instrument),
+        unit=failure.unit,
+        has_number=failure.value is not None,
+        is_count=failure.kind == MISSING,
+        initial=initial,
+    )
     sheet = Sheet(
         title="Write a waiver?",
         submit="Write the waiver",
@@ -171,8 +180,8 @@ def write_waiver(request: HttpRequest, key: str) -> HttpResponse:
         consequences=(
             f"{failure.sentence}: {failure.text}.",
             f"Scope: {_scope_sentence(found, failure)}.",
-            "The limit stays as it is. The next candidate shows the waiver; it lapses "
-            "when the value gets worse than this, or on the day it expires.",
+            f"The limit stays as it is. The next candidate shows the waiver; "
+            f"{_lapse(failure)}, or on the day it expires.",
         ),
     )
 
@@ -263,13 +272,16 @@ def _task(request: HttpRequest, key: str, number: int) -> ProcessingTask:
 
 
 def _scope(failure: Failure) -> dict[str, Any]:
+    several = len(failure.tests) > 1
     return {
         "part": failure.part,
-        "test": failure.test,
+        "test": "" if several else failure.test,
         "detector": failure.detector if failure.detector >= 0 else None,
         "amplifier": failure.amplifier,
         # Type, test and place say it all, unless it is about many detectors.
-        "about": "" if failure.detector >= 0 else failure.place[:200],
+        "about": ""
+        if failure.detector >= 0 and not several
+        else failure.sentence.removeprefix(f"{failure.part} ")[:200],
     }
 
 
@@ -284,12 +296,31 @@ def _scope_sentence(found: TaxicabTicket, failure: Failure) -> str:
         camera,
         failure.calib_type,
         failure.physical_filter,
-        f"{failure.level} {failure.test}".strip(),
+        ", ".join(failure.tests) or f"{failure.level} {failure.test}".strip(),
         where,
         amplifier,
         exposure,
     )
     return ", ".join(filter(None, words))
+
+
+def _lapse(failure: Failure) -> str:
+    """Say when the waiver lapses before its day."""
+    if failure.tests:
+        return "it lapses when more tests have no number"
+    if failure.value is None:
+        return "it lapses when there is a number that fails"
+    if failure.kind == MISSING:
+        return "it lapses when more is missing than it allows"
+    return "it lapses when the value gets worse than it holds up to"
+
+
+def _shortened(value: float | None) -> float | None:
+    """Offer a number that people can read, and never one below the failure's."""
+    if not value:
+        return value
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 4)
+    return float(f"{math.ceil(value / step) * step:.10g}")
 
 
 def _people_of(instrument: Instrument) -> "QuerySet[User]":

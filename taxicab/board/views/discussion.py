@@ -24,8 +24,10 @@ def discuss(request: HttpRequest, key: str) -> HttpResponse:
     asked = request.GET.dict()
     if wanted := asked.pop("failure", ""):
         failure = find_failure(found, wanted)
-        asked |= {"part": failure.part, "level": failure.level, "test": failure.test}
-        asked["kind"] = "metric" if failure.test else "ticket"
+        asked["part"] = failure.part
+        if len(failure.tests) < 2:  # otherwise it is about the place, or all
+            asked |= {"level": failure.level, "test": failure.test}
+        asked["kind"] = "metric" if asked.get("test") else "ticket"
         if failure.detector >= 0:
             asked |= {"kind": "place", "detector": str(failure.detector)}
             asked["amplifier"] = failure.amplifier

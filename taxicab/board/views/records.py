@@ -5,7 +5,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from taxicab.board.services.records import document_of, find_record
+from taxicab.board.services.records import (
+    document_of,
+    find_record,
+    minutes_were_open,
+)
 from taxicab.board.views.room import find_taxicab
 from taxicab.core.services.keys import public_key_pem
 
@@ -15,7 +19,13 @@ def record(request: HttpRequest, key: str) -> HttpResponse:
     """Show a decision again, as it was taken."""
     ticket = find_taxicab(request, key)
     frozen = find_record(ticket)
-    context = {"taxicab": ticket, "frozen": frozen, "record": frozen.record}
+    context = {
+        "taxicab": ticket,
+        "frozen": frozen,
+        "record": frozen.record,
+        "minutes_were_open": minutes_were_open(frozen),
+        "addenda": frozen.addenda.all(),
+    }
     return render(request, "board/record.html", context)
 
 

@@ -46,7 +46,7 @@ def room(request: HttpRequest, found: TaxicabTicket) -> dict[str, Any]:
             may_waive=context["may_waive"],
             may_object=context["may_take_position"],
         ),
-        "objections": found.objections.select_related("author", "ended_by"),
+        "objections": found.objections.select_related("author", "ended_by", "meeting"),
         "tasks": construction.processing_tasks.select_related("asked_by", "ended_by"),
         "waivers": found.waivers.select_related("owner", "written_by", "withdrawn_by"),
         "threads": threads_of(found),

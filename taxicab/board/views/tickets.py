@@ -110,7 +110,7 @@ def replace(request: HttpRequest, key: str) -> HttpResponse:
             f"{found.report.version}; both stay.",
             "Positions stay; those that rest on a part that changed do not count for "
             "it until their authors look again, and they are told.",
-            "Objections stand; waivers hold while the failure is no worse.",
+            "Objections stand; waivers hold up to the value that they say.",
         ),
     )
 

@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from reports.services.findings import Finding, count_clusters, find_findings
+from reports.services.counting import count_clusters, tally
+from reports.services.findings import cluster_key, find_findings
 from reports.services.history import find_baseline
 from taxicab.board.domain import Cover, CoverState
 from taxicab.board.models import TaxicabTicket
@@ -23,30 +24,40 @@ def worst(
 ) -> dict[str, Any]:
     """Give the worst clusters of a ticket's report, each with its waiver and links."""
     by_key = {cover.failure.key: cover for cover in covers}
-    findings = find_findings(found.report)
+    waived = [cover for cover in covers if cover.state.is_covered]
+    findings = find_findings(
+        found.report, settled={cover.failure.key for cover in waived}
+    )
     for one in findings:
-        cover = by_key.get(_key(one))
+        cover = by_key.get(cluster_key(one.key, one.cluster))
         if cover is not None:
             one.waiver_state = str(cover.state)
-            one.waiver = cover.sentence or "no waiver"
+            one.waiver = _in_words(cover)
             one.links = _links(found, cover, may_waive, may_object)
     return {
         "findings": findings,
         "n_clusters": count_clusters(found.report),
         "baseline": find_baseline(found.report),
-        "n_bare": sum(not cover.state.is_covered for cover in covers),
-        "n_waived": sum(
-            cover.failure.n_failed for cover in covers if cover.state.is_covered
+        "n_bare": len(covers) - len(waived),
+        "has_waivers": True,
+        "tally": tally(
+            found.report,
+            waived=_count(waived, is_measured=True),
+            waived_unmeasured=_count(waived, is_measured=False),
         ),
     }
 
 
-def _key(one: Finding) -> str:
-    """Name a row as the board names the failure that it is."""
-    cluster = one.cluster
-    words = (one.key, cluster["level"], cluster["test"], cluster["kind"])
-    place = tuple(cluster[n] for n in ("raft", "detector", "amplifier", "exposure"))
-    return ":".join(str(word) for word in (*words, *place))
+def _in_words(cover: Cover) -> str:
+    """Say what covers a failure, the state's own word with it."""
+    is_lapsed = cover.state is CoverState.LAPSED
+    return f"lapsed: {cover.sentence}" if is_lapsed else cover.sentence
+
+
+def _count(covers: Sequence[Cover], *, is_measured: bool) -> int:
+    """Count the results that waivers answer for."""
+    failures = [cover.failure for cover in covers]
+    return sum(one.n_failed for one in failures if one.is_measured is is_measured)
 
 
 def _links(

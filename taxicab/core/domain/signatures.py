@@ -16,6 +16,7 @@ from taxicab.core.domain.canonical import canonical_json, sha256_of
 
 __all__ = [
     "ALGORITHM",
+    "find_addendum_faults",
     "find_signature_faults",
     "key_id",
     "public_pem",
@@ -71,6 +72,27 @@ def find_signature_faults(document: Any, key: Ed25519PublicKey) -> list[str]:
         key.verify(value, text.encode("ascii"))
     except InvalidSignature:
         faults.append("The signature is not of this record and this key.")
+    return faults
+
+
+def find_addendum_faults(document: Any, key: Ed25519PublicKey) -> list[str]:
+    """Say what is wrong with what was added to a signed document later.
+
+    Parameters
+    ----------
+    document
+        As it was read; each of its ``addenda`` is a signed document that names the
+        SHA-256 of the first.
+    """
+    addenda = document.get("addenda", [])
+    if not isinstance(addenda, list):
+        return ["What was added later is no list of signed records."]
+    faults = []
+    for number, addendum in enumerate(addenda, start=1):
+        found = find_signature_faults(addendum, key)
+        if not found and addendum["record"].get("record_sha256") != document["sha256"]:
+            found = ["It belongs to another record."]
+        faults += [f"Addendum {number}: {fault}" for fault in found]
     return faults
 
 

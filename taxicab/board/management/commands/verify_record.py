@@ -1,4 +1,7 @@
-"""Check a decision record against a public key: no database, no portal is needed."""
+"""Check a decision record, and the minutes added to it, against a public key.
+
+No database, no portal is needed.
+"""
 
 import json
 from argparse import ArgumentParser
@@ -7,7 +10,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from taxicab.core.domain.signatures import find_signature_faults, read_public_key
+from taxicab.core.domain.signatures import (
+    find_addendum_faults,
+    find_signature_faults,
+    read_public_key,
+)
 
 
 class Command(BaseCommand):
@@ -37,6 +44,8 @@ class Command(BaseCommand):
         except (OSError, ValueError) as error:
             raise CommandError(str(error)) from error
         faults = find_signature_faults(document, key)
+        if not faults:
+            faults = find_addendum_faults(document, key)
         for fault in faults:
             self.stderr.write(fault)
         if faults:
@@ -48,3 +57,23 @@ class Command(BaseCommand):
             f"{decision['by']} at {decision['at']}, on the evidence "
             f"{record['evidence']['sha256']}."
         )
+        self.stdout.write(_minutes(record, document.get("addenda", [])))
+
+
+def _minutes(record: dict[str, Any], addenda: list[dict[str, Any]]) -> str:
+    """Say where the minutes of its meeting are."""
+    held = record.get("meeting")
+    if not held:
+        return "It was decided outside a meeting."
+    if held["closed_at"]:
+        return f"The minutes of {held['day']} are in it."
+    for addendum in addenda:
+        closed = addendum["record"]["meeting"]["closed_at"]
+        return (
+            f"The minutes of {held['day']} were open when it was decided; they were "
+            f"closed at {closed} and are added, genuine too."
+        )
+    return (
+        f"The minutes of {held['day']} were open when it was decided, and this file "
+        "has none that were closed later: download the record again."
+    )
