@@ -17,6 +17,7 @@ from calibrations.services.graphs import graph_view
 from calibrations.services.repositories import open_gateway
 from calibrations.simulation.plan import AmplifierSize
 from tests.support import construction as make
+from tests.support.brief import brief_pipelines
 from tests.support.observatory import build_small_observatory, every_kind_plan
 
 pytestmark = pytest.mark.long
@@ -32,42 +33,6 @@ CONFIGURATION = {
     "ptc": {f"cpPtc:{key}": value for key, value in BY_FLUX.items()},
     "bfk": {f"cpBfk:{key}": value for key, value in BY_FLUX.items()},
 }
-# The same tables are drawn and summed up whatever the order: see the other tests.
-LEFT_OUT = {
-    "verifyDefects": ["analyzeDefectCore"],
-    "verifyLinearizer": ["analyzeLinearizerCore"],
-    "verifyCti": ["analyzeCtiCore"],
-    "verifyBfk": ["analyzeBfkCore"],
-    "verifyPtc": ["analyzePtcCore", "analyzePtcDetCore", "analyzeGainCore"],
-    **{
-        f"verify{name}": [
-            f"analyze{name}{part}" for part in ("Core", "Extended", *more)
-        ]
-        for name, more in (
-            ("Bias", ["DetCore"]),
-            ("Dark", ["DetCore"]),
-            ("Flat", ["DetCore", "DetMergeCore"]),
-        )
-    },
-}
-
-
-def site_pipelines(folder):
-    """A site's own pipelines: the order's, without what only sums up and draws."""
-    folder.mkdir()
-    found = {}
-    for name, tasks in LEFT_OUT.items():
-        stem = "verifyPtcAndGain" if name == "verifyPtc" else name
-        room = "" if name == "verifyDefects" else "lsst/"
-        path = folder / f"{name}.yaml"
-        path.write_text(
-            f"description: {name} without sums\n"
-            f"imports:\n  - location: "
-            f"resource://calibrations/pipelines/{room}{stem}.yaml\n"
-            f"    exclude: [{', '.join(tasks)}]\n"
-        )
-        found[name] = str(path)
-    return found
 
 
 @pytest.fixture
@@ -83,11 +48,10 @@ def ticket(observatory, facilities, settings, tmp_path, scientist, instrument):
     settings.JOB_HEARTBEAT_S = 3600
     settings.WORK_ROOT = tmp_path / "work"
     place = make.connect_build_place(observatory.repository)
+    pipelines = brief_pipelines(tmp_path / "site", room="lsst/")
     place.butler = {
         **place.butler,
-        "instruments": {
-            CAMERA: {"graph": "cp_pipe", "pipelines": site_pipelines(tmp_path / "site")}
-        },
+        "instruments": {CAMERA: {"graph": "cp_pipe", "pipelines": pipelines}},
     }
     place.save()
     return make.make_ticket(scientist, instrument)

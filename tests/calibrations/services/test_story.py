@@ -21,8 +21,18 @@ from taxicab.core.models import Job
 from taxicab.core.services.jobs import requeue_job
 from taxicab.errors import ConflictError
 from tests.support import construction as make
+from tests.support.brief import brief_pipelines
 
 pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def build_place(build_place, tmp_path):
+    """The build repository, where verifications draw nothing."""
+    pipelines = brief_pipelines(tmp_path / "site", ("verifyBias", "verifyDark"))
+    build_place.butler = {**build_place.butler, "pipelines": pipelines}
+    build_place.save()
+    return build_place
 
 
 def test_builds_a_bias_and_a_dark_from_it(ticket, scientist, tmp_path):
