@@ -39,6 +39,8 @@ WIDE = (6.4, 3.6)
 BOX = (0.12, 0.16, 0.84, 0.74)
 LINE = 34
 """Characters of a label that fit beside an axis."""
+LONG = 68
+"""Characters of a label that fit below an axis."""
 
 
 def make_figure(width_in: float, height_in: float) -> Figure:
@@ -95,7 +97,9 @@ def make_axes(
     """Make a figure with one pair of axes, each with its label and unit."""
     figure = make_figure(*WIDE)
     axes = figure.add_axes(box)
-    axes.set_xlabel(x_label, color=INK, fontsize=9)
+    # A long one has two lines, which fit below the axes in a smaller size.
+    size = 9 if len(x_label) <= LONG else 7
+    axes.set_xlabel(textwrap.fill(x_label, LONG), color=INK, fontsize=size)
     axes.set_ylabel(textwrap.fill(y_label, LINE), color=INK, fontsize=8)
     quiet_axes(axes, title)
     axes.yaxis.get_offset_text().set_x(-0.12)  # else it is written over the title

@@ -37,7 +37,7 @@ from taxicab.errors import NotFoundError
 
 __all__ = ["FORMS", "FigureEntry", "figure_file", "list_figures", "read_place"]
 
-DRAWING_VERSION = 4
+DRAWING_VERSION = 5
 """Raise it when a drawing changes: what was kept is then drawn anew."""
 
 FORMS = {

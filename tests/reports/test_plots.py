@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from reports.domain.planes import AmplifierVerdict
-from reports.plots.figures import FAILED, INK, PASSED, save_png
+from reports.plots.figures import FAILED, INK, PASSED, make_axes, save_png
 from reports.plots.focal_plane import (
     Cell,
     Outline,
@@ -168,3 +168,14 @@ def test_equal_figures_are_equal_files(tmp_path):
     first, second = ((tmp_path / name).read_bytes() for name in ("a", "b"))
     assert first == second
     assert set(Image.open(io.BytesIO(first)).info) <= {"dpi"}
+
+
+@pytest.mark.parametrize("length", [60, 80, 110])
+def test_long_labels_stay_in_the_figure(length):
+    label = ("abs(NEIGHBOUR_AFTER) / max(NEIGHBOUR_ERROR, 0) - " * 3)[:length]
+    figure, axes = make_axes("bfk", label, "results")
+    figure.canvas.draw()
+    box = axes.xaxis.label.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert box.y0 >= 0
