@@ -105,9 +105,11 @@
       const marks = document.createElement("p");
       marks.className = "legend-marks";
       [["passed", "✓ passed"], ["some", "◐ failed on some exposures"], ["all", "✕ failed on every one"], ["missing", "– not measured"]].forEach(([kind, words]) => {
-        const swatch = document.createElement("span");
+        const [mark, swatch] = [document.createElement("span"), document.createElement("span")];
+        mark.className = "nowrap";
         swatch.className = `swatch ${kind}`;
-        marks.append(swatch, ` ${words} `);
+        mark.append(swatch, ` ${words}`);
+        marks.append(mark, " ");
       });
       legend.append(marks);
       return;
