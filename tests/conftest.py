@@ -34,8 +34,19 @@ DatabaseOperations.execute_sql_flush = _flush_audit_too
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Begin with the longest, so that no process of a run is left alone at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Let no long module come last: one process of a run would be left alone with it.
+
+    What needs the database comes first of all, as pytest-django has it.
+    """
+
+    def turn(item):
+        if item.get_closest_marker("django_db") or "db" in item.fixturenames:
+            return 0
+        if "transactional_db" in item.fixturenames:
+            return 0
+        return 1 if item.get_closest_marker("long") else 2
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,8 +24,6 @@ from tests.support.consequences import check_consequence
 from tests.support.pixels import check_pixels
 from tests.support.rest import client_of
 
-pytestmark = pytest.mark.long
-
 
 def check_noise(report):
     """Profiles and spectrum of the real frames: the noise is the camera's."""

@@ -20,8 +20,6 @@ from tests.support import construction as make
 from tests.support.brief import brief_pipelines
 from tests.support.observatory import build_small_observatory, every_kind_plan
 
-pytestmark = pytest.mark.long
-
 CAMERA, FILTER, DETECTOR = "LSSTComCam", "y_04", 4
 ORDER = find_graph("cp_pipe")
 SIZE = AmplifierSize(48, 64)

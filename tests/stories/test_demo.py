@@ -17,8 +17,6 @@ from tests.support import board as sets
 from tests.support import deployments as make
 from tests.support import sites
 
-pytestmark = pytest.mark.long
-
 
 def live(data):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TAXICAB_")}

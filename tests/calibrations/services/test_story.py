@@ -23,8 +23,6 @@ from taxicab.errors import ConflictError
 from tests.support import construction as make
 from tests.support.brief import brief_pipelines
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture
 def build_place(build_place, tmp_path):
