@@ -9,6 +9,7 @@ from calibrations.butler.client import ButlerGateway
 from calibrations.butler.records import DatasetInfo
 from calibrations.domain.cameras import CAMERAS, Camera
 from calibrations.domain.criteria import CRITERIA_VERSION, VERSIONS, criteria_for
+from calibrations.domain.specifications import specification
 from reports.domain.results import Result, TestNote
 from reports.domain.stages import StagePlan
 from reports.domain.verdicts import TestKey
@@ -198,7 +199,12 @@ def _metrics(plan: StagePlan, datasets: Datasets) -> list[Metric]:
 
 
 def _filter(plan: StagePlan, datasets: Datasets) -> str:
-    """Name the filter of a calibration and its results, where they know one."""
+    """Name the filter of a type that is made for each; the others hold in any.
+
+    Exposures of a bias know one too: that which was in the beam.
+    """
+    if not specification(plan.calib_type).is_per_filter:
+        return ""
     places = [(plan.generation, plan.calib_type)]
     places += [(plan.verification, name) for name in result_datasets(plan)]
     found = [info for place in places for info in datasets.get(place, ())]

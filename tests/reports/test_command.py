@@ -79,6 +79,7 @@ def test_a_report_of_a_repository_opens_from_a_disk(repository, tmp_path, capsys
     flat = read_part(output, "flat-r")
     assert flat["counts"]["failed"] == failed > 0
     assert flat["physical_filter"] == "r_03"
+    assert bias["physical_filter"] == ""  # its exposures know one, of the beam
     page = (output / "index.html").read_text()
     assert "DM-47447" in page
     assert "without the portal" in page
