@@ -85,6 +85,7 @@ class Finding:
 def find_findings(
     report: VerificationReport,
     *,
+    first: int = 0,
     limit: int | None = N_SHOWN,
     settled: Collection[str] = (),
 ) -> list[Finding]:
@@ -92,6 +93,8 @@ def find_findings(
 
     Parameters
     ----------
+    first, limit
+        Which rows of the order, and how many.
     settled
         Keys of clusters (`cluster_key`) that somebody has answered for: they come
         after those that nobody has.
@@ -116,7 +119,7 @@ def find_findings(
             cluster=cluster,
             before=before(cluster, stage["key"], baseline),
         )
-        for stage, cluster in pairs[:limit]
+        for stage, cluster in pairs[first:][:limit]
     ]
 
 
@@ -214,5 +217,7 @@ def _order(cluster: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _is_measured(cluster: Mapping[str, Any]) -> bool:
-    """Whether there is a number; reports of format 1 say it by its absence alone."""
-    return cluster.get("is_measured", cluster["worst"]["value"] is not None)
+    """Whether there is a number to judge; reports of format 1 do not say it."""
+    worst = cluster["worst"]
+    is_there = worst["value"] is not None and worst["limit"] is not None
+    return cluster.get("is_measured", is_there)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from calibrations.models import ConstructionStage
-from reports.domain.clusters import LARGE_SHARE
 from reports.domain.results import show_margin, show_number
 from reports.models import VerificationReport
 from reports.services.geometry import raft_detectors
@@ -127,7 +126,7 @@ def values_before(
     except NotFoundError:
         return None
     if without_bad:
-        values = _without_bad_exposures(values)
+        values = values.of_good_exposures
     detector, raft = cluster.get("detector", -1), cluster.get("raft", "")
     detectors: frozenset[int] | None = None
     if detector >= 0:
@@ -158,17 +157,6 @@ def values_at_worst(
     if values is None:
         return []
     return [float(one) for one in values.value.ravel() if np.isfinite(one)]
-
-
-def _without_bad_exposures(values: TestValues) -> TestValues:
-    """Leave out exposures that failed as a whole: they are clusters of their own."""
-    seen = (values.state > ABSENT).sum(axis=1)
-    failed = values.has_failed.sum(axis=1)
-    is_bad = (failed > 1) & (failed >= LARGE_SHARE * seen)
-    if not is_bad.any() or 0 in values.exposures:
-        return values
-    kept = [e for e, bad in zip(values.exposures, is_bad, strict=True) if not bad]
-    return values.select_exposures(kept) if kept else values
 
 
 def _name(report: VerificationReport) -> str:

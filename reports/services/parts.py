@@ -147,7 +147,8 @@ def previous_report(report: VerificationReport) -> VerificationReport | None:
     earlier = VerificationReport.objects.ready().filter(
         ticket=report.ticket_id, version__lt=report.version
     )
-    return earlier.order_by("-version").first()
+    # A summary holds every line of its report, and nobody asks for it here.
+    return earlier.defer("summary").order_by("-version").first()
 
 
 def changed_parts(report: VerificationReport) -> list[PartChange]:

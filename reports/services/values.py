@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
+from reports.domain.clusters import LARGE_SHARE
 from reports.domain.results import Result, TestNote
 from reports.domain.verdicts import TestKey
 from reports.models import VerificationReport
@@ -118,6 +119,17 @@ class TestValues:
         """Take the results of some exposures."""
         rows = [i for i, e in enumerate(self.exposures) if e in exposures]
         return self._take(rows, range(len(self.places)))
+
+    @cached_property
+    def of_good_exposures(self) -> "TestValues":
+        """Leave out exposures that failed as a whole: clusters of their own."""
+        seen = (self.state > ABSENT).sum(axis=1)
+        failed = self.has_failed.sum(axis=1)
+        is_bad = (failed > 1) & (failed >= LARGE_SHARE * seen)
+        if not is_bad.any() or 0 in self.exposures:
+            return self
+        kept = [e for e, bad in zip(self.exposures, is_bad, strict=True) if not bad]
+        return self.select_exposures(kept) if kept else self
 
     @cached_property
     def _place_arrays(self) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,7 @@ def find_report(request: HttpRequest, key: str, version: int) -> VerificationRep
             ticket__instrument__in=readable_instruments(request.user),
         )
         .select_related("ticket__instrument", "ticket__owner", "job", "created_by")
+        .prefetch_related("parts")
         .first()
     )
     if found is None:

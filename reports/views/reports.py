@@ -85,8 +85,9 @@ def new(request: HttpRequest, key: str) -> HttpResponse:
 def report(request: HttpRequest, key: str, version: int) -> HttpResponse:
     """Show a report."""
     found = find_report(request, key, version)
-    show_all = request.GET.get("rows") == "all"
-    return render(request, "reports/report.html", _context(found, show_all=show_all))
+    shows_all = request.GET.get("rows") == "all"
+    page = request.GET.get("page") or "1" if shows_all else None
+    return render(request, "reports/report.html", _context(found, page=page))
 
 
 @require_safe
@@ -119,7 +120,7 @@ def report_archive(request: HttpRequest, key: str, version: int) -> FileResponse
     return FileResponse(pack_report(found), as_attachment=True, filename=name)
 
 
-def _context(found: VerificationReport, *, show_all: bool = False) -> dict:
+def _context(found: VerificationReport, *, page: str | None = None) -> dict:
     if found.status == ReportStatus.READY:
-        return verdict_context(found, show_all=show_all)
+        return verdict_context(found, page=page)
     return {"report": found, "ticket": found.ticket, "summary": found.summary}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,23 +25,31 @@ from taxicab.errors import InputError
 
 __all__ = ["cluster", "part", "provenance", "verdict_context"]
 
-MAX_ROWS = 200
-"""Of a page that shows all: beyond this the focal plane tells more than a list."""
+PAGE_ROWS = 50
+"""Of a page that shows all."""
 
 
 def verdict_context(
-    report: VerificationReport, *, show_all: bool = False
+    report: VerificationReport, *, page: str | None = None
 ) -> dict[str, Any]:
-    """Give what the verdict page shows; other pages may put its rows in theirs."""
-    summary = report.summary
+    """Give what the verdict page shows: the worst rows, or a page of all."""
+    summary, counts = report.summary, count_clusters(report)
+    rows = Paginator(range(counts.all), PAGE_ROWS).get_page(page) if page else None
+    findings = find_findings(
+        report,
+        first=rows.start_index() - 1 if rows and counts.all else 0,
+        limit=PAGE_ROWS if rows else N_SHOWN,
+    )
     return {
         "report": report,
         "ticket": report.ticket,
         "summary": summary,
-        "findings": find_findings(report, limit=MAX_ROWS if show_all else N_SHOWN),
-        "n_clusters": count_clusters(report),
+        "findings": findings,
+        "rows_page": rows,
+        "n_clusters": counts,
         "tally": tally(report),
-        "baseline": find_baseline(report),
+        # Every row was compared with it.
+        "baseline": findings[0].before.report if findings else find_baseline(report),
         "roll_up": roll_up(report),
         "tab": "verdict",
     }

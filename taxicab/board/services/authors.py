@@ -30,13 +30,15 @@ def check_not_author(ticket: TaxicabTicket, by: User) -> None:
 
 
 def _builders(construction: ConstructionTicket) -> Iterable[int]:
-    generations = construction.generations.all()
     # Who answered for exposures that do not fit is judged by the board as well.
-    for name in ("created_by_id", "selection__created_by_id", "selection__override_by"):
-        yield from generations.values_list(name, flat=True)
-    yield from generations.exclude(verifications=None).values_list(
-        "verifications__created_by_id", flat=True
+    names = (
+        "created_by_id",
+        "selection__created_by_id",
+        "selection__override_by",
+        "verifications__created_by_id",
     )
+    for row in construction.generations.order_by().values_list(*names).distinct():
+        yield from (one for one in row if one is not None)
     yield from Certification.objects.filter(ticket=construction).values_list(
         "created_by_id", flat=True
     )

@@ -30,6 +30,7 @@ def find_taxicab(request: HttpRequest, key: str) -> TaxicabTicket:
         "hailed_by",
         "decided_by",
     )
+    rows = rows.prefetch_related("report__parts")
     return services.find_ticket(key, rows)
 
 

@@ -37,7 +37,10 @@ def worst(
     return {
         "findings": findings,
         "n_clusters": count_clusters(found.report),
-        "baseline": find_baseline(found.report),
+        # Every row was compared with it.
+        "baseline": findings[0].before.report
+        if findings
+        else find_baseline(found.report),
         "n_bare": len(covers) - len(waived),
         "has_waivers": True,
         "tally": tally(
