@@ -3,6 +3,7 @@
 Bias, dark and a flat of 20 exposures (64,320 amplifier rows a test), a photon transfer
 curve judged once, and an earlier report of the same set. Planted: a noisy amplifier, a
 raft that drifts, one exposure that is bad everywhere, single failures scattered about.
+Before it a set without failures was adopted; the board works on this one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,9 +14,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
+from benchmarks.pages_board import MEMBERS, adopt_set, fill_board, make_members
 from calibrations.domain.cameras import camera
 from calibrations.domain.criteria import CRITERIA_VERSION, criteria_for
-from calibrations.models import ConstructionTicket
+from calibrations.models import ConstructionStage, ConstructionTicket
 from reports.domain.results import Result
 from reports.domain.stages import plan_stages
 from reports.models import ReportStatus, VerificationReport
@@ -31,6 +33,10 @@ __all__ = ["Made", "make_report_rows"]
 
 INSTRUMENT = "LSSTCam"
 TICKET = "DM-90001"
+TYPES = (("bias", ""), ("dark", ""), ("flat", "-r"), ("ptc", ""))
+"""With the tails of their names."""
+
+PASSING = (("ptc", ""),)
 DRIFTING_RAFT, NOISY = "R22", (94, "C05")
 SCATTERED = 3e-5
 """Share of results that fail by themselves."""
@@ -40,9 +46,11 @@ SCATTERED = 3e-5
 class Made:
     """What was made."""
 
-    user: User
+    reader: User
+    """A member of the board, who sees the most."""
     report: VerificationReport
     taxicab: TaxicabTicket
+    adopted: TaxicabTicket
 
 
 def make_report_rows(*, n_exposures: int) -> Made:
@@ -52,37 +60,55 @@ def make_report_rows(*, n_exposures: int) -> Made:
     """
     made = TaxicabTicket.objects.filter(construction__key=TICKET).first()
     if made is not None:
-        return Made(made.hailed_by, made.report, made)
+        reader = User.objects.get(username=MEMBERS[0])
+        return Made(reader, made.report, made, TaxicabTicket.objects.get(number=1))
     call_command("loaddata", "facilities", verbosity=0)
     instrument = Instrument.objects.get(name=INSTRUMENT)
     user = get_user_model().objects.create_user("nora", password="correct horse nora")
     for role in ("calibration_team", "board"):
         RoleGrant.objects.create(user=user, role=role, instrument=instrument)
-    ticket = ConstructionTicket.objects.create(
-        key=TICKET,
+    members = make_members(instrument)
+    exposures = [2026110800001 + i for i in range(n_exposures)]
+    before = _ticket("DM-90000", instrument, user)
+    passed = _report(before, user, _stages(before, exposures[:2], 0, types=PASSING))
+    adopted = _hail(1, passed, user)
+    adopt_set(adopted, members)
+    ticket = _ticket(TICKET, instrument, user)
+    reports = [
+        _report(ticket, user, _stages(ticket, exposures, seed)) for seed in (1, 2)
+    ]
+    taxicab = _hail(2, reports[-1], user)
+    fill_board(taxicab, members, user)
+    return Made(members[0], reports[-1], taxicab, adopted)
+
+
+def _ticket(key: str, instrument: Instrument, user: User) -> ConstructionTicket:
+    return ConstructionTicket.objects.create(
+        key=key,
         instrument=instrument,
         repository=Repository.objects.get(is_build=True),
         tag="whole",
         reason="A report of the whole camera.",
         owner=user,
+        stage=ConstructionStage.HAILED,
     )
-    exposures = [2026110800001 + i for i in range(n_exposures)]
-    reports = [_report(ticket, user, exposures, seed) for seed in (1, 2)]
-    taxicab = TaxicabTicket.objects.create(
-        number=1,
-        construction=ticket,
-        report=reports[-1],
+
+
+def _hail(number: int, report: VerificationReport, user: User) -> TaxicabTicket:
+    return TaxicabTicket.objects.create(
+        number=number,
+        construction=report.ticket,
+        report=report,
         stage=TaxicabStage.HAILED,
         hailed_by=user,
     )
-    return Made(user, reports[-1], taxicab)
 
 
 def _report(
-    ticket: ConstructionTicket, user: User, exposures: Sequence[int], seed: int
+    ticket: ConstructionTicket, user: User, made: Iterable[StageEvidence]
 ) -> VerificationReport:
-    stages = list(_stages(exposures, seed))
-    with new_folder(f"benchmark-{seed}") as folder:
+    stages = list(made)
+    with new_folder("benchmark") as folder:
         summary = write_report(ticket, stages, ReportRecord({}), folder)
         sha256 = keep_folder(folder)
     report = VerificationReport.objects.create(
@@ -100,18 +126,19 @@ def _report(
     return report
 
 
-def _stages(exposures: Sequence[int], seed: int) -> Iterable[StageEvidence]:
-    folder = f"{INSTRUMENT}/calib/{TICKET}/whole"
-    for calib_type, tail, times in (
-        ("bias", "", exposures),
-        ("dark", "", exposures),
-        ("flat", "-r", exposures),
-        ("ptc", "", [0]),
-    ):
+def _stages(
+    ticket: ConstructionTicket,
+    exposures: Sequence[int],
+    seed: int,
+    types: Sequence[tuple[str, str]] = TYPES,
+) -> Iterable[StageEvidence]:
+    folder = f"{INSTRUMENT}/calib/{ticket.key}/whole"
+    for calib_type, tail in types:
         (plan,) = plan_stages(
             [f"{folder}/{calib_type}Gen{tail}.20261109a"],
             [f"{folder}/verify{calib_type.capitalize()}{tail}.20261109a"],
         )
+        times = [0] if calib_type == "ptc" else exposures
         yield StageEvidence(plan, _results(calib_type, times, seed))
 
 
@@ -124,7 +151,7 @@ def _results(calib_type: str, exposures: Sequence[int], seed: int) -> list[Resul
             for detector in camera(INSTRUMENT).detectors:
                 names = list(detector.amplifiers)
                 share = rng.uniform(0.3, 0.8, len(names))
-                share[rng.random(len(names)) < SCATTERED] = 1.2
+                share[rng.random(len(names)) < SCATTERED * (seed > 0)] = 1.2
                 if one.test == "NOISE":
                     share += 0.45 * (detector.raft == DRIFTING_RAFT)
                     share += 2.0 * (exposure == exposures[3 % len(exposures)] != 0)
