@@ -293,6 +293,16 @@ def test_what_is_wholly_absent_is_said_once():
     assert (failure.test, failure.value) == ("results", None)
 
 
+def test_a_value_without_a_limit_is_not_measured():
+    cluster = make.make_cluster(value=114514.0) | {"is_measured": False}
+    cluster["worst"] |= {"limit": None, "margin": None, "text": "not measured"}
+    (failure,) = find_failures(stage(clusters=[cluster]))
+    assert not failure.is_measured
+    gone = cluster | {"kind": "unmeasured", "tests": ["AMP MAX", "AMP MIN"]}
+    (failure,) = find_failures(stage(clusters=[gone]))
+    assert (failure.value, failure.limit, failure.is_measured) == (None, None, False)
+
+
 def test_failures_stand_worst_first():
     bad = make.make_cluster(value=16.0, detector=1)
     less = make.make_cluster(value=9.0, detector=2)

@@ -62,7 +62,8 @@ class Failure:
     @property
     def is_measured(self) -> bool:
         """Whether there is a number that a limit judges."""
-        return self.kind not in (MISSING, UNMEASURED) and self.value is not None
+        is_result = self.kind not in (MISSING, UNMEASURED)
+        return is_result and self.value is not None and self.limit is not None
 
     @property
     def name(self) -> str:
@@ -209,6 +210,8 @@ def _missing(
 
 def _of_cluster(common: dict[str, Any], cluster: Mapping[str, Any]) -> Failure:
     worst = cluster["worst"]
+    # One of several tests may have a value and no limit to judge it by.
+    is_unmeasured = cluster["kind"] == UNMEASURED
     return Failure(
         **common,
         level=cluster["level"],
@@ -219,10 +222,10 @@ def _of_cluster(common: dict[str, Any], cluster: Mapping[str, Any]) -> Failure:
         amplifier=cluster["amplifier"],
         exposure=cluster["exposure"],
         place=cluster["sentence"],
-        value=worst["value"],
-        limit=worst["limit"],
+        value=None if is_unmeasured else worst["value"],
+        limit=None if is_unmeasured else worst["limit"],
         unit=worst["unit"],
-        margin=worst["margin"],
+        margin=None if is_unmeasured else worst["margin"],
         text=worst["text"],
         n_failed=cluster["n_failed"],
         n_results=cluster["n_results"],
