@@ -22,6 +22,9 @@ CONFIG_TYPES = ("*_config", "packages")
 
 _SUFFIX = "_config"
 
+_NO_CHOICE = {"creationTime"}
+"""Fields that differ between any two runs: they say when one was made, not how."""
+
 Configuration = Mapping[str, Mapping[str, str]]
 """Value of every field, by task and field, as it is written."""
 
@@ -66,12 +69,12 @@ def read_packages(infos: Sequence[DatasetInfo]) -> dict[str, str]:
 
 
 def compare(now: Configuration, before: Configuration) -> list[Difference]:
-    """List the fields of two configurations that differ."""
+    """List the fields of two configurations that differ, but for those of the time."""
     return [
         Difference(task, name, value, was)
         for task in sorted(now.keys() | before.keys())
         for name, value, was in _fields(now.get(task, {}), before.get(task, {}))
-        if value != was
+        if value != was and name not in _NO_CHOICE
     ]
 
 
