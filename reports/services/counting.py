@@ -40,7 +40,9 @@ class RollUp:
             return "failed"
         if self.missing or self.n_unmeasured:
             return "missing"
-        return "warning" if self.n_advisory else "passed"
+        if self.n_advisory:
+            return "warning"
+        return "passed" if self.n_passed else "no tests"
 
 
 @dataclass(frozen=True)

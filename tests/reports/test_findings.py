@@ -4,7 +4,7 @@ import pytest
 
 from reports.domain.charts import Point, lay_out_trend, nice_ticks
 from reports.domain.clusters import ClusterKind, find_clusters
-from reports.services.counting import count_stage, roll_up, tally
+from reports.services.counting import RollUp, count_stage, roll_up, tally
 from reports.services.findings import (
     cluster_key,
     find_findings,
@@ -218,3 +218,18 @@ def test_a_raft_is_a_cause():
     assert (cluster.kind, cluster.raft) == (ClusterKind.RAFT, "R01")
     assert cluster.sentence == "Raft R01: 3 detectors, 4 of 4 exposures"
     assert cluster.n_failed == 3 * 4 * 4
+
+
+@pytest.mark.parametrize(
+    ("counts", "state"),
+    [
+        ({"n_passed": 0}, "no tests"),
+        ({"n_passed": 9}, "passed"),
+        ({"n_passed": 9, "n_advisory": 1}, "warning"),
+        ({"n_passed": 0, "missing": "not verified"}, "missing"),
+        ({"n_passed": 9, "n_failed": 1, "n_unmeasured": 1}, "failed"),
+    ],
+)
+def test_nothing_that_was_not_tested_passed(counts, state):
+    none = {"n_failed": 0, "n_advisory": 0}
+    assert RollUp("dark_for_defects", **none | counts).state == state
