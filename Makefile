@@ -42,8 +42,9 @@ run: base
 	@$(RUN) manage.py serve $(ARGS)
 
 # Whole modules go to one process, for what they share is made once, in tests/' order.
+# There is a process for each processor: libraries add no threads, as in the gateway.
 test: dev chromium
-	@$(RUN) -m pytest -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: dev
 	@.ci/lint
