@@ -47,6 +47,9 @@ def _run(folder: Path, repeats: int, n_exposures: int) -> int:
     made = prepare(folder, n_exposures)
     rows, is_slow = [], False
     addresses = _addresses(made)
+    from taxicab.core.startup import load_pages
+
+    load_pages()  # as a web process does
     _check_complete(addresses)
     for name, address in addresses.items():
         page = _time_page(made, address, repeats)
