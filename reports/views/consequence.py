@@ -10,7 +10,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from calibrations.domain.cameras import CAMERAS
+from calibrations.domain.selections import night_begin_tai
 from calibrations.domain.timelines import Change, Lane, Outcome
+from calibrations.domain.validity import parse_tai
 from calibrations.models import ConstructionStage
 from reports import tasks
 from reports.models import ReportConsequence, VerificationReport
@@ -58,10 +60,15 @@ class Bar:
 
 
 class Axis:
-    """Turns instants into places along a bar; the same for all lanes."""
+    """Turns instants into places along a bar; the same for all lanes.
 
-    def __init__(self, lanes: Iterable[Lane]) -> None:
+    It reaches over the nights that are affected as well: of a range with an open end
+    they lie after its last edge.
+    """
+
+    def __init__(self, lanes: Iterable[Lane], nights: Iterable[int] = ()) -> None:
         edges = {e for lane in lanes for r in lane.rows for e in (r.begin, r.end) if e}
+        edges |= {parse_tai(night_begin_tai(day)) for day in nights}
         times = sorted(datetime.fromisoformat(edge) for edge in edges)
         last = times[-1] if times else datetime(2000, 1, 1)
         self.first = next((one for one in times if one > last - REACH), last)
@@ -100,7 +107,7 @@ def consequence(request: HttpRequest, key: str, version: int) -> HttpResponse:
         context["adopted_at"] = adopted_at = _adopted_at(report)
         context["is_past"] = bool(adopted_at and known.read_at < adopted_at)
         lanes = lanes_of(known)
-        axis = Axis(lanes)
+        axis = Axis(lanes, (night["day_obs"] for night in known.nights))
         context["axis"] = axis
         context["lanes"] = [_draw(lane, axis) for lane in lanes]
         context["n_exposures"] = sum(night["n"] for night in known.nights)

@@ -86,6 +86,13 @@ def test_timelines_show_what_is_replaced_shadowed_and_missing(known, observer):
         assert word in page
 
 
+def test_the_axis_reaches_over_the_nights_that_are_affected(known, observer):
+    known.nights[0]["day_obs"] = 20270116
+    known.save()
+    axis = pages.visitor(observer).get(ADDRESS).context["axis"]
+    assert f"{axis.first:%Y-%m-%d} {axis.last:%Y-%m-%d}" == "2026-09-01 2027-01-16"
+
+
 def test_what_is_older_than_ten_years_takes_no_room(report, observer):
     ReportConsequence.objects.create(
         report=report,
