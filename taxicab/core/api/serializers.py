@@ -10,9 +10,9 @@ from taxicab.core.models import AuditEvent, Job, Notice, NoticeChoice, Repositor
 from taxicab.core.services.subjects import subject_address
 
 __all__ = [
-    "ChoicesSerializer",
     "EventSerializer",
     "JobSerializer",
+    "NoticeChoicesSerializer",
     "NoticeSerializer",
     "RepositorySerializer",
 ]
@@ -122,7 +122,7 @@ class EventSerializer(serializers.ModelSerializer[AuditEvent]):
         read_only_fields = fields
 
 
-class ChoiceSerializer(serializers.Serializer[NoticeChoice]):
+class NoticeChoiceSerializer(serializers.Serializer[NoticeChoice]):
     """By which ways the person is told of an event."""
 
     event = serializers.ChoiceField(choices=[(e.value, e.label) for e in NoticeEvent])
@@ -131,10 +131,10 @@ class ChoiceSerializer(serializers.Serializer[NoticeChoice]):
     webhook = serializers.BooleanField()
 
 
-class ChoicesSerializer(serializers.Serializer[Any]):
+class NoticeChoicesSerializer(serializers.Serializer[Any]):
     """How the person wants to be told; what is left out stays as it is."""
 
-    choices = ChoiceSerializer(many=True, required=False, default=list)
+    choices = NoticeChoiceSerializer(many=True, required=False, default=list)
     url = serializers.URLField(
         required=False,
         max_length=500,

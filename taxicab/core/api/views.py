@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from taxicab.core.api.serializers import (
-    ChoicesSerializer,
     EventSerializer,
     JobSerializer,
+    NoticeChoicesSerializer,
     NoticeSerializer,
     RepositorySerializer,
 )
@@ -185,9 +185,11 @@ class NoticeViewSet(ReadOnlyModelViewSet[Notice]):
         mark_read(request.user, notice.pk)
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(methods=["get"], responses=ChoicesSerializer)
+    @extend_schema(methods=["get"], responses=NoticeChoicesSerializer)
     @extend_schema(
-        methods=["patch"], request=ChoicesSerializer, responses=ChoicesSerializer
+        methods=["patch"],
+        request=NoticeChoicesSerializer,
+        responses=NoticeChoicesSerializer,
     )
     @action(detail=False, methods=["get", "patch"], pagination_class=None)
     def choices(self, request: Request) -> Response:
@@ -196,7 +198,7 @@ class NoticeViewSet(ReadOnlyModelViewSet[Notice]):
         hook = NoticeWebhook.objects.filter(user=user).first()
         kept = {"url": hook.url, "form": hook.form} if hook else {"url": "", "form": ""}
         if request.method == "PATCH":
-            given = ChoicesSerializer(data=request.data)
+            given = NoticeChoicesSerializer(data=request.data)
             given.is_valid(raise_exception=True)
             asked = given.validated_data
             kept["url"] = asked.get("url", kept["url"])
@@ -206,4 +208,4 @@ class NoticeViewSet(ReadOnlyModelViewSet[Notice]):
             chosen = {one.pop("event"): one for one in asked["choices"]}
             save_choices(user, chosen, **kept)
         answer = {"choices": choices_of(user), **kept}
-        return Response(ChoicesSerializer(answer).data)
+        return Response(NoticeChoicesSerializer(answer).data)
