@@ -150,7 +150,8 @@ def test_what_is_missing_is_covered_by_what_says_so():
 @pytest.mark.parametrize(
     ("n", "state", "words"),
     [
-        (None, WAIVED, "ines"),  # a report that does not count them
+        # Nothing at all is there, as with residual images that nobody kept.
+        (None, LAPSED, "waived before for 2, and not counted now"),
         (2.0, WAIVED, "ines"),
         (3.0, LAPSED, "waived before for 2, 3 now"),
     ],
@@ -161,6 +162,9 @@ def test_more_that_is_missing_needs_another_waiver(n, state, words):
     absent = replace(MISSING, level="", test="exposures", value=n)
     (cover,) = find_covers([absent], [given], today=TODAY)
     assert (cover.state, words in cover.sentence) == (state, True)
+    # What was waived without a number was waived whole.
+    whole = replace(given, value=None, holds_to=None)
+    assert find_covers([absent], [whole], today=TODAY)[0].state is WAIVED
 
 
 @pytest.mark.parametrize(

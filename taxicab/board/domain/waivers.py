@@ -204,7 +204,13 @@ def _why_lapsed(waiver: GivenWaiver, failure: Failure, today: date) -> str:
 
 
 def _why_more_is_missing(waiver: GivenWaiver, failure: Failure) -> str:
-    """Say that more is missing than was waived, where that was counted both times."""
+    """Say that more is missing than was waived.
+
+    Where nothing at all is there it is not counted: that is more than any number. A
+    waiver without a number is of all.
+    """
+    if failure.value is None and waiver.holds_to is not None:
+        return f"waived before for {waiver.holds_to:.0f}, and not counted now"
     if _is_worse(failure.value, waiver.holds_to):
         return f"waived before for {waiver.holds_to:.0f}, {failure.value:.0f} now"
     return ""
