@@ -14,6 +14,7 @@ from calibrations.domain.selections import night_begin_tai
 from calibrations.domain.timelines import Change, Lane, Outcome
 from calibrations.domain.validity import parse_tai
 from calibrations.models import ConstructionStage
+from calibrations.services.consequences import ticket_consequences
 from reports import tasks
 from reports.models import ReportConsequence, VerificationReport
 from reports.services.consequence import (
@@ -91,7 +92,7 @@ class Axis:
 
 @require_safe
 def consequence(request: HttpRequest, key: str, version: int) -> HttpResponse:
-    """Show the timelines, what a date gets, and the exposures that are affected."""
+    """Show timelines, what a date gets, affected exposures, and what is left behind."""
     report = find_report(request, key, version)
     known = ReportConsequence.objects.filter(report=report).first()
     context: dict[str, Any] = {
@@ -102,6 +103,7 @@ def consequence(request: HttpRequest, key: str, version: int) -> HttpResponse:
         "jobs": running_readings(report),
         "asked": request.GET.get("at", ""),
         "detectors": _detectors(report),
+        "resting": ticket_consequences(report.ticket),
     }
     if known:
         context["adopted_at"] = adopted_at = _adopted_at(report)

@@ -9,6 +9,7 @@ from taxicab.board import services as board
 from taxicab.core.models import Job
 from tests.support import board as make
 from tests.support import pages
+from tests.support.built import make_built
 
 ADDRESS = "/reports/DM-100/1/consequence/"
 A, B, C = "2026-09-01T12:00:00", "2026-10-01T12:00:00", "2026-11-08T18:00:00"
@@ -184,3 +185,22 @@ def test_after_adoption_it_says_when_it_was_read(known, scientist, observer, mem
     assert "DM-100 is adopted: what is still to change" in page
     assert "No exposure in the repository is processed otherwise by it any more" in page
     assert "Read the repository again" in page
+
+
+def test_what_would_rest_on_a_superseded_calibration_is_listed(
+    construction, hailed, report, scientist, members
+):
+    """The board sees it while the set is before it, of its own and of adopted sets."""
+    board_member = pages.visitor(members[0])
+    page = pages.text_of(board_member.get(ADDRESS))
+    assert "Nothing of DM-100, nor of the sets that the board adopted before," in page
+    camera = construction.instrument
+    old = make.make_set("DM-2", owner=scientist, instrument=camera, types=())
+    ptc = make_built(old, "ptc")
+    make_built(old, "bfk", hour=1, rests_on=[ptc])
+    type(old).objects.filter(pk=old.pk).update(stage="reviewed")
+    make_built(construction, "ptc", hour=50)
+    answer = board_member.get(ADDRESS)
+    resting = {one.built.label: one for one in answer.context["resting"]}
+    assert resting["bfk"].newer.label == "ptc"
+    assert resting["bfk"].sentence in pages.text_of(answer)
