@@ -12,6 +12,8 @@ def test_two_people_at_once(database_url, tmp_path):
     for endings, objections, stage in outcome["objections"]:
         assert endings == ["conflict", "done"]
         assert (objections, stage) in {(0, "adopted"), (1, "hailed")}
+    for endings, was_open, decided, key in outcome["minutes"]:
+        assert (endings, was_open, decided) == (["done", "done"], True, [[key]])
 
 
 def test_triggers_on_postgresql(postgresql, tmp_path):

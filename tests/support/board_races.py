@@ -6,6 +6,7 @@ it as JSON. The threads have connections of their own, as two workers would.
 
 import json
 import threading
+import time
 from functools import partial
 
 ROUNDS = 8
@@ -19,7 +20,12 @@ def main():
 
     call_command("migrate", verbosity=0)
     call_command("loaddata", "facilities", verbosity=0)
-    print(json.dumps({"adoptions": race_adoptions(), "objections": race_objections()}))
+    outcome = {
+        "adoptions": race_adoptions(),
+        "objections": race_objections(),
+        "minutes": race_minutes(),
+    }
+    print(json.dumps(outcome))
 
 
 def race_adoptions():
@@ -61,6 +67,62 @@ def race_objections():
         objections = ticket.objections.filter(status="standing").count()
         outcomes.append([sorted(results), objections, fresh(ticket).stage])
     return outcomes
+
+
+def race_minutes():
+    """One closes the meeting while an adoption is written; what its record has."""
+    from taxicab.board.services import meetings
+
+    outcomes = []
+    for index in range(2):
+        ticket, (ines, tomas, _) = make_agreed(f"DM-3{index:02d}")
+        meeting, is_adopted = make_begun(index, ticket), threading.Event()
+        endings = at_once(
+            partial(adopt_slowly, fresh(ticket), is_adopted, by=ines),
+            partial(close_once, is_adopted, meetings.close_meeting, meeting, by=tomas),
+        )
+        frozen = fresh(ticket).record
+        decided = [one.record["meeting"]["decided"] for one in frozen.addenda.all()]
+        was_open = frozen.record["meeting"]["closed_at"] == ""
+        outcomes.append([endings, was_open, decided, ticket.key])
+    return outcomes
+
+
+def adopt_slowly(ticket, is_adopted, *, by):
+    """Adopt, and let the others see it half a second later only."""
+    from django.db import transaction
+
+    from taxicab.board import services
+
+    with transaction.atomic():
+        services.adopt(ticket, by=by)
+        is_adopted.set()
+        time.sleep(0.5)
+
+
+def close_once(is_adopted, close, meeting, *, by):
+    """Close while that is not committed."""
+    is_adopted.wait(timeout=60)
+    close(meeting, by=by)
+
+
+def make_begun(index, ticket):
+    """A meeting that has begun, with the ticket on its agenda."""
+    from datetime import date, timedelta
+
+    from django.utils import timezone
+
+    from taxicab.board.models import Meeting
+
+    now = timezone.now()
+    meeting = Meeting.objects.create(
+        day=date(2020, 1, 1 + index),
+        starts_at=now - timedelta(hours=1),
+        ends_at=now + timedelta(hours=1),
+        zone="UTC",
+    )
+    meeting.items.create(ticket=ticket)
+    return meeting
 
 
 def make_agreed(key):

@@ -224,6 +224,10 @@ def _settle(meeting: Meeting, now: datetime) -> None:
 def _end(
     meeting: Meeting, to: MeetingStatus, *, by: User | None, reason: str = ""
 ) -> None:
+    # Who decides in this moment is waited for: the minutes say so, and the record that
+    # was frozen while they were open is given them.
+    agenda = TaxicabTicket.objects.filter(agenda_items__meeting=meeting).order_by("pk")
+    list(agenda.select_for_update(of=("self",)).values_list("pk"))
     meeting.closed_at = timezone.now()
     meeting.closed_by = by
     minutes = write_minutes(meeting)
