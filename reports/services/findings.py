@@ -38,7 +38,7 @@ N_SHOWN = 10
 class Finding:
     """One row: a cluster of failures, what was there before, what is said of it.
 
-    Applications that know more, the board's for one, fill in the last two.
+    Applications that know more, the board's for one, fill in the last four.
     """
 
     key: str
@@ -51,6 +51,8 @@ class Finding:
     waiver_state: str = "none"
     links: list[tuple[str, str]] = field(default_factory=list)
     """Title and address: of its discussion, of a form for a waiver."""
+    said: list[tuple[str, str]] = field(default_factory=list)
+    """Who said what about it, the last of it."""
 
     @property
     def state(self) -> str:

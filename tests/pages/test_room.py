@@ -4,7 +4,9 @@ import pytest
 from django.utils import timezone
 
 from reports.services.counting import tally
+from reports.services.findings import cluster_key
 from taxicab.board import services as board
+from taxicab.board.services import discussion
 from tests.support import board as make
 from tests.support import evidence, pages
 
@@ -33,6 +35,33 @@ def test_the_ten_things_that_matter_are_on_the_ticket(room, members):
     assert key in page
     assert "Write a waiver…" in page
     assert "Object…" in page
+
+
+def test_a_row_shows_what_was_said_of_it(room, members):
+    """What was corrected since is left to the thread, which is one click away."""
+    browser = pages.visitor(members[0])
+    address = f"/taxicab/{room.key}/"
+    assert "The discussion," not in pages.text_of(browser.get(address))
+    place = {"kind": "place", "part": "bias", "detector": 4, "amplifier": "C05"}
+    first = discussion.start(room, by=members[0], text="Is it the bord?", **place)
+    discussion.correct(first, by=members[0], text="Is it the board?")
+    for i in range(3):
+        discussion.reply(first.thread, by=members[1], text=f"Look {i}.")
+    answer = browser.get(address)
+    key = "bias:AMP:NOISE:amplifier:R22:4:C05:0"
+    rows = {
+        cluster_key(one.key, one.cluster): one for one in answer.context["findings"]
+    }
+    assert [text for _, text in rows[key].said] == ["Look 0.", "Look 1.", "Look 2."]
+    link = ("The discussion, 5 said", f"#thread-{first.thread.pk}")
+    assert link in rows[key].links
+    page = pages.text_of(answer)
+    assert f'href="#thread-{first.thread.pk}"' in page
+    assert f'id="thread-{first.thread.pk}"' in page
+    # Another test of the same place has the same thread; another place has none.
+    others = [one for k, one in rows.items() if ":4:C05:" not in k]
+    assert others
+    assert not any(one.said for one in others)
 
 
 def test_who_built_the_set_can_only_discuss(room, scientist):

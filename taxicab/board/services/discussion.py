@@ -1,12 +1,13 @@
 """Discussion: anybody who may read may speak; nothing is edited away."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
 
+from taxicab.board.domain import Failure
 from taxicab.board.models import Message, TaxicabTicket, Thread, ThreadKind
 from taxicab.board.services.evidence import check_part
 from taxicab.board.services.hailing import subject_of
@@ -15,7 +16,16 @@ from taxicab.core.services.audit import record
 from taxicab.core.services.permissions import check_may
 from taxicab.errors import ConflictError, ForbiddenError, InputError, NotFoundError
 
-__all__ = ["correct", "find_message", "find_thread", "reply", "start", "threads_of"]
+__all__ = [
+    "anchor_of",
+    "correct",
+    "find_message",
+    "find_thread",
+    "reply",
+    "start",
+    "thread_about",
+    "threads_of",
+]
 
 _NOWHERE: dict[str, Any] = {
     "part": "",
@@ -48,6 +58,32 @@ def threads_of(ticket: TaxicabTicket) -> "QuerySet[Thread]":
     )
     return ticket.threads.select_related("started_by").prefetch_related(
         Prefetch("messages", messages)
+    )
+
+
+def anchor_of(failure: Failure) -> dict[str, Any]:
+    """Say what a thread on a failure is about: its place, else its test, else all."""
+    if failure.detector >= 0:
+        place = {"detector": failure.detector, "amplifier": failure.amplifier}
+        return {"kind": ThreadKind.PLACE, "part": failure.part, **place}
+    if failure.test and len(failure.tests) < 2:
+        test = {"level": failure.level, "test": failure.test}
+        return {"kind": ThreadKind.METRIC, "part": failure.part, **test}
+    return {"kind": ThreadKind.TICKET}
+
+
+def thread_about(threads: Iterable[Thread], failure: Failure) -> Thread | None:
+    """Find the thread on a failure, if it has one of its own."""
+    anchor = anchor_of(failure)
+    if anchor["kind"] == ThreadKind.TICKET:
+        return None
+    return next(
+        (
+            one
+            for one in threads
+            if all(getattr(one, k) == v for k, v in anchor.items())
+        ),
+        None,
     )
 
 

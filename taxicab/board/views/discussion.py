@@ -27,10 +27,8 @@ def discuss(request: HttpRequest, key: str) -> HttpResponse:
         asked["part"] = failure.part
         if len(failure.tests) < 2:  # otherwise it is about the place, or all
             asked |= {"level": failure.level, "test": failure.test}
-        asked["kind"] = "metric" if asked.get("test") else "ticket"
-        if failure.detector >= 0:
-            asked |= {"kind": "place", "detector": str(failure.detector)}
-            asked["amplifier"] = failure.amplifier
+        anchor = discussion.anchor_of(failure)
+        asked |= {name: str(value) for name, value in anchor.items()}
     form = MessageForm(posted(request), initial=asked)
     words = ("part", "test", "detector", "amplifier", "exposure", "image", "x", "y")
     said = asked | {"detector": _detector(found, asked.get("detector", ""))}

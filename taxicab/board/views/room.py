@@ -38,19 +38,21 @@ def room(request: HttpRequest, found: TaxicabTicket) -> dict[str, Any]:
     """Give everything that the review room shows."""
     construction = found.construction
     context = side(request, found)
+    threads = list(threads_of(found))
     return context | {
         "summary": found.report.summary,
         "form": position_form(request, found),
         **worst(
             found,
             context["covers"],
+            threads,
             may_waive=context["may_waive"],
             may_object=context["may_take_position"],
         ),
         "objections": found.objections.select_related("author", "ended_by", "meeting"),
         "tasks": construction.processing_tasks.select_related("asked_by", "ended_by"),
         "waivers": found.waivers.select_related("owner", "written_by", "withdrawn_by"),
-        "threads": threads_of(found),
+        "threads": threads,
         "message_form": MessageForm(auto_id="message_%s"),
         "newer": services.newer_reports(found) if context["may_withdraw"] else [],
         "events": events_about(("taxicab", found.key))[:100],

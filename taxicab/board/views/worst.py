@@ -1,6 +1,6 @@
 """The verdict page's rows in the review room, with waivers and what can be done."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,19 +10,24 @@ from reports.services.counting import count_clusters, tally
 from reports.services.findings import cluster_key, find_findings
 from reports.services.history import find_baseline
 from taxicab.board.domain import Cover, CoverState
-from taxicab.board.models import TaxicabTicket
+from taxicab.board.models import TaxicabTicket, Thread
+from taxicab.board.services.discussion import thread_about
 
 __all__ = ["worst"]
+
+N_SAID = 3
+"""Messages that an opened row shows: the last; the thread has all."""
 
 
 def worst(
     found: TaxicabTicket,
     covers: Sequence[Cover],
+    threads: Iterable[Thread],
     *,
     may_waive: bool,
     may_object: bool,
 ) -> dict[str, Any]:
-    """Give the worst clusters of a ticket's report, each with its waiver and links."""
+    """Give a report's worst clusters, each with waiver, links and what was said."""
     by_key = {cover.failure.key: cover for cover in covers}
     waived = [cover for cover in covers if cover.state.is_covered]
     findings = find_findings(
@@ -33,7 +38,9 @@ def worst(
         if cover is not None:
             one.waiver_state = str(cover.state)
             one.waiver = _in_words(cover)
-            one.links = _links(found, cover, may_waive, may_object)
+            thread = thread_about(threads, cover.failure)
+            one.said = _said(thread)[-N_SAID:]
+            one.links = _links(found, cover, thread, may_waive, may_object)
     return {
         "findings": findings,
         "n_clusters": count_clusters(found.report),
@@ -63,8 +70,22 @@ def _count(covers: Sequence[Cover], *, is_measured: bool) -> int:
     return sum(one.n_failed for one in failures if one.is_measured is is_measured)
 
 
+def _said(thread: Thread | None) -> list[tuple[str, str]]:
+    """Give what a thread holds, without what was corrected since: who and what."""
+    said = thread.messages.all() if thread else ()
+    return [
+        (one.author.get_full_name() or one.author.get_username(), one.text)
+        for one in said
+        if not hasattr(one, "superseded_by")
+    ]
+
+
 def _links(
-    found: TaxicabTicket, cover: Cover, may_waive: bool, may_object: bool
+    found: TaxicabTicket,
+    cover: Cover,
+    thread: Thread | None,
+    may_waive: bool,
+    may_object: bool,
 ) -> list[tuple[str, str]]:
     query = urlencode({"failure": cover.failure.key})
     links = [("Discuss…", "taxicab-discuss")]
@@ -72,6 +93,10 @@ def _links(
         links.insert(0, ("Object…", "taxicab-object"))
     if may_waive and cover.state is not CoverState.WAIVED:
         links.insert(0, ("Write a waiver…", "taxicab-waive"))
-    return [
+    made = [
         (title, f"{reverse(name, args=[found.key])}?{query}") for title, name in links
     ]
+    if thread:
+        title = f"The discussion, {len(thread.messages.all())} said"
+        made.append((title, f"#thread-{thread.pk}"))
+    return made
