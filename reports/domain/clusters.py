@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 
 from reports.domain.results import Result
-from reports.domain.verdicts import find_worst
+from reports.domain.verdicts import find_worst, group_by_test
 
 __all__ = ["LARGE_SHARE", "Cluster", "ClusterKind", "find_clusters", "urgency"]
 
@@ -79,17 +79,12 @@ def find_clusters(
     rest is folded by amplifier. What has no number is folded in the same way, but all
     tests together: an amplifier that is dead is dead for each of them.
     """
-    grouped: dict[tuple[str, str], list[Result]] = defaultdict(list)
-    unmeasured: list[Result] = []
     everything = list(results)
-    for result in everything:
-        if result.passed or result.is_measured:
-            grouped[(result.level, result.test)].append(result)
-        else:
-            unmeasured.append(result)
+    unmeasured = [r for r in everything if not (r.passed or r.is_measured)]
+    known = [r for r in everything if r.passed or r.is_measured]
     clusters = [
         cluster
-        for group in grouped.values()
+        for group in group_by_test(known).values()
         for cause in _find_causes(group, detector_names)
         if (cluster := _cluster(cause))
     ]

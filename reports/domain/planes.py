@@ -1,13 +1,14 @@
 """What a focal plane shows: one number or verdict an amplifier. Plain Python."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from operator import attrgetter
 from statistics import median
 from typing import TypeVar
 
 from reports.domain.results import Result, TestNote
-from reports.domain.verdicts import TestKey
+from reports.domain.verdicts import TestKey, group_by_test
 
 __all__ = [
     "AmplifierVerdict",
@@ -36,7 +37,8 @@ def find_amplifier_verdicts(
 ) -> dict[Place, AmplifierVerdict]:
     """Judge every amplifier that was measured by the tests that decide."""
     return _judge(
-        ((r.detector, r.amplifier), r) for r in _deciding(results, notes) if r.amplifier
+        [r for r in _deciding(results, notes) if r.amplifier],
+        attrgetter("detector", "amplifier"),
     )
 
 
@@ -45,9 +47,8 @@ def find_detector_verdicts(
 ) -> dict[int, AmplifierVerdict]:
     """Judge every detector by the tests that decide about it as a whole."""
     return _judge(
-        (r.detector, r)
-        for r in _deciding(results, notes)
-        if r.detector >= 0 and not r.amplifier
+        [r for r in _deciding(results, notes) if r.detector >= 0 and not r.amplifier],
+        attrgetter("detector"),
     )
 
 
@@ -55,20 +56,26 @@ def _deciding(
     results: Iterable[Result], notes: Mapping[TestKey, TestNote]
 ) -> Iterable[Result]:
     advisory = {key for key, note in notes.items() if note.is_advisory}
-    return (r for r in results if (r.level, r.test) not in advisory)
+    for key, group in group_by_test(results).items():
+        if key not in advisory:
+            yield from group
 
 
-def _judge(results: Iterable[tuple[Where, Result]]) -> dict[Where, AmplifierVerdict]:
-    failed: dict[Where, set[int]] = defaultdict(set)
-    seen: dict[Where, set[int]] = defaultdict(set)
-    for where, result in results:
-        seen[where].add(result.exposure)
-        if not result.passed:
-            failed[where].add(result.exposure)
-    return {
-        where: _verdict(len(failed[where]), len(exposures))
-        for where, exposures in seen.items()
-    }
+def _judge(
+    results: Sequence[Result], where: Callable[[Result], Where]
+) -> dict[Where, AmplifierVerdict]:
+    """Count exposures by place; a dozen tests of each are one exposure."""
+    seen = _count_exposures(results, where)
+    failed = _count_exposures([r for r in results if not r.passed], where)
+    return {place: _verdict(failed[place], n) for place, n in seen.items()}
+
+
+def _count_exposures(
+    results: Sequence[Result], where: Callable[[Result], Where]
+) -> Counter[Where]:
+    exposures = (result.exposure for result in results)
+    pairs = dict.fromkeys(zip(map(where, results), exposures, strict=True))
+    return Counter(place for place, _ in pairs)
 
 
 def _verdict(n_failed: int, n_exposures: int) -> AmplifierVerdict:

@@ -4,10 +4,13 @@
 should have been made: what is absent is said, never dropped.
 """
 
-from collections import Counter, defaultdict
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
+from operator import attrgetter
 
 from reports.domain.results import Result, TestNote
 
@@ -21,6 +24,7 @@ __all__ = [
     "find_failing_amplifiers",
     "find_worst",
     "fold_results",
+    "group_by_test",
 ]
 
 _LEVELS = {"AMP": 0, "DET": 1, "EXP": 2}
@@ -130,10 +134,20 @@ def fold_results(
         note (another site's) is described by its own rows.
     """
     grouped: dict[TestKey, list[Result]] = {key: [] for key in notes}
-    for result in results:
-        grouped.setdefault((result.level, result.test), []).append(result)
+    grouped |= group_by_test(results)
     lines = [_line(key, group, notes.get(key)) for key, group in grouped.items()]
     return sorted(lines, key=_line_order)
+
+
+def group_by_test(results: Iterable[Result]) -> dict[TestKey, list[Result]]:
+    """Group results by level and test, in the order in which tests first appear.
+
+    Tables have one test after the other: whole stretches are taken at once.
+    """
+    grouped: dict[TestKey, list[Result]] = {}
+    for key, stretch in groupby(results, attrgetter("level", "test")):
+        grouped.setdefault(key, []).extend(stretch)
+    return grouped
 
 
 def count_results(lines: Sequence[VerdictLine]) -> Counts:
@@ -157,19 +171,26 @@ def find_worst(results: Iterable[Result]) -> Result | None:
     found = list(results)
     failed = [result for result in found if not result.passed]
     measured = [result for result in failed if result.is_measured]
-    return max(measured or failed or found, key=_badness, default=None)
+    # Of most tests all passed: there the place is only asked of those that tie.
+    chosen = measured or failed or found
+    distances = list(map(_distance, chosen))
+    top = max(distances, default=None)
+    nearest = (r for r, d in zip(chosen, distances, strict=True) if d == top)
+    return max(nearest, key=_badness, default=None)
 
 
 def find_failing_amplifiers(
     results: Iterable[Result], *, notes: Mapping[TestKey, TestNote]
 ) -> list[FailingAmplifier]:
     """List the amplifiers that failed a test: deciding tests first, then worst."""
+    everything = list(results)
+    failing = {(r.detector, r.amplifier) for r in everything if not r.passed}
     grouped: dict[tuple[int, str], dict[TestKey, list[Result]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    for result in results:
-        if result.amplifier:
-            place = (result.detector, result.amplifier)
+    for result in everything:
+        place = (result.detector, result.amplifier)
+        if result.amplifier and place in failing:
             grouped[place][(result.level, result.test)].append(result)
     found = [
         FailingAmplifier(detector, amplifier, tests)
@@ -199,7 +220,7 @@ def _failing_tests(
 def _line(key: TestKey, group: list[Result], note: TestNote | None) -> VerdictLine:
     limits = [result.limit for result in group if result.limit is not None]
     failed = [result for result in group if not result.passed]
-    versions = Counter(result.criteria_version for result in group)
+    versions = {result.criteria_version for result in group}
     return VerdictLine(
         level=key[0],
         test=key[1],
@@ -227,14 +248,20 @@ def _note_from(result: Result) -> TestNote:
 
 def _badness(result: Result) -> tuple[bool, float, int, int, str]:
     """Order results from good to bad; ties by place, so that the order is fixed."""
-    if result.margin is not None:
-        margin = result.margin
-    elif result.is_measured:  # the limit is 0
-        margin = result.value or 0.0
-    else:
-        margin = float("inf")
     place = (-result.exposure, -result.detector, result.amplifier)
-    return (not result.passed, margin, *place)
+    return (not result.passed, _distance(result), *place)
+
+
+def _distance(result: Result) -> float:
+    """Give the margin; beyond a limit of 0 the value, and infinity without a number."""
+    value, limit = result.value, result.limit
+    if value is None or limit is None:
+        return math.inf
+    if limit:
+        margin = (value - limit) / abs(limit)
+        if math.isfinite(margin):
+            return margin
+    return value if result.is_measured else math.inf
 
 
 _VERDICT_ORDER = {

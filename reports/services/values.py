@@ -6,10 +6,11 @@ asked for is read. Files are evidence and never change, so what was read is kept
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from django.conf import settings
 
 from reports.domain.clusters import LARGE_SHARE
 from reports.domain.results import Result, TestNote
-from reports.domain.verdicts import TestKey
+from reports.domain.verdicts import TestKey, group_by_test
 from reports.models import VerificationReport
 from reports.services.evidence import PARTS, evidence_file
 from taxicab.errors import NotFoundError
@@ -181,12 +182,13 @@ def write_values(
     results: Sequence[Result], notes: Mapping[TestKey, TestNote], folder: Path
 ) -> None:
     """Write a part's results as arrays and say what they are about."""
-    grouped: dict[TestKey, list[Result]] = defaultdict(list)
-    for result in results:
-        grouped[(result.level, result.test)].append(result)
+    grouped = group_by_test(results)
     known = {key: number for number, key in enumerate(notes)}
     keys = sorted(grouped, key=lambda key: (known.get(key, len(known)), key))
-    places = {level: _places(results, level) for level in sorted({k[0] for k in keys})}
+    places = {
+        level: _places(r for r in results if r.level == level)
+        for level in sorted({k[0] for k in keys})
+    }
     arrays: dict[str, np.ndarray] = {}
     tests = []
     for key in keys:
@@ -200,7 +202,7 @@ def write_values(
         "format": FORMAT,
         "tests": tests,
         "places": places,
-        "detectors": _count_detectors(results, notes),
+        "detectors": _count_detectors(grouped, notes),
     }
     text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
     (folder / INDEX).write_text(text + "\n", encoding="utf-8")
@@ -272,11 +274,9 @@ def _read_index(path: str) -> PartIndex:
     )
 
 
-def _places(results: Iterable[Result], level: str) -> list[Place]:
+def _places(results: Iterable[Result]) -> list[Place]:
     """List places by detector, amplifiers as the tests have them."""
-    found = dict.fromkeys(
-        (r.detector, r.amplifier) for r in results if r.level == level
-    )
+    found = dict.fromkeys(map(attrgetter("detector", "amplifier"), results))
     return sorted(found, key=lambda place: place[0])
 
 
@@ -285,22 +285,22 @@ def _arrays(
 ) -> dict[str, np.ndarray]:
     row_of = {exposure: i for i, exposure in enumerate(exposures)}
     column_of = {place: i for i, place in enumerate(places)}
-    rows = [row_of[r.exposure] for r in group]
-    columns = [column_of[(r.detector, r.amplifier)] for r in group]
+    columns = Result(*zip(*group, strict=True))
+    index = (
+        [row_of[exposure] for exposure in columns.exposure],
+        [column_of[p] for p in zip(columns.detector, columns.amplifier, strict=True)],
+    )
     shape = len(exposures), len(places)
+    # What is None becomes NaN.
+    found = [np.array(c, dtype=np.float64) for c in (columns.value, columns.limit)]
+    is_measured = np.isfinite(found[0]) & np.isfinite(found[1])
     value = np.full(shape, np.nan, np.float32)
     limit = np.full(shape, np.nan, np.float32)
     state = np.zeros(shape, np.uint8)
-    value[rows, columns] = [np.nan if r.value is None else r.value for r in group]
-    limit[rows, columns] = [np.nan if r.limit is None else r.limit for r in group]
-    state[rows, columns] = [_state(r) for r in group]
+    value[index], limit[index] = found
+    beyond = np.where(is_measured, FAILED, UNMEASURED)
+    state[index] = np.where(columns.passed, PASSED, beyond)
     return {"value": value, "limit": limit, "state": state}
-
-
-def _state(result: Result) -> int:
-    if result.passed:
-        return PASSED
-    return FAILED if result.is_measured else UNMEASURED
 
 
 def _describe(
@@ -320,15 +320,16 @@ def _describe(
 
 
 def _count_detectors(
-    results: Iterable[Result], notes: Mapping[TestKey, TestNote]
+    grouped: Mapping[TestKey, Sequence[Result]], notes: Mapping[TestKey, TestNote]
 ) -> list[list[int]]:
-    advisory = {key for key, note in notes.items() if note.is_advisory}
+    """Count a detector's results: passed, failed, advisory and not measured."""
     counts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for r in results:
-        if r.passed:
-            counts[r.detector][0] += 1
-        elif not r.is_measured:
-            counts[r.detector][3] += 1
-        else:
-            counts[r.detector][2 if (r.level, r.test) in advisory else 1] += 1
+    for key, group in grouped.items():
+        note = notes.get(key)
+        beyond = 2 if note and note.is_advisory else 1
+        for detector, n in Counter(r.detector for r in group if r.passed).items():
+            counts[detector][0] += n
+        for r in group:
+            if not r.passed:
+                counts[r.detector][beyond if r.is_measured else 3] += 1
     return [[detector, *counts[detector]] for detector in sorted(counts)]
