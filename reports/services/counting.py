@@ -104,12 +104,15 @@ def tally(
     """
     counts = [count_stage(stage) for stage in report.summary.get("stages", ())]
     sums = {f.name: sum(getattr(c, f.name) for c in counts) for f in fields(Counts)}
+    failed, unmeasured = sums["failed"] - waived, sums["unmeasured"] - waived_unmeasured
+    # A row of a report of format 1 may hold both: what one side lacks the other has.
+    failed, unmeasured = failed + min(unmeasured, 0), unmeasured + min(failed, 0)
     return Tally(
         results=sums["results"],
         passed=sums["passed"],
-        failed=sums["failed"] - waived,
+        failed=max(failed, 0),
         warnings=sums["warnings"],
-        unmeasured=sums["unmeasured"] - waived_unmeasured,
+        unmeasured=max(unmeasured, 0),
         waived=waived + waived_unmeasured,
     )
 

@@ -121,6 +121,11 @@ def test_each_result_is_counted_once(report):
     stage["counts"]["warnings"] += gone[True]
     assert count_stage(stage) == new
     assert sum(gone.values()) == new.unmeasured
+    # A row that was waived there may have both: nothing is counted below none.
+    both = tally(report, waived=counted.failed + 1)
+    assert (both.failed, both.unmeasured) == (0, counted.unmeasured - 1)
+    both = tally(report, waived_unmeasured=counted.unmeasured + 1)
+    assert (both.failed, both.unmeasured) == (counted.failed - 1, 0)
 
 
 def test_values_are_given_where_a_cluster_is_worst(report):
