@@ -285,21 +285,23 @@ def _arrays(
 ) -> dict[str, np.ndarray]:
     row_of = {exposure: i for i, exposure in enumerate(exposures)}
     column_of = {place: i for i, place in enumerate(places)}
-    columns = Result(*zip(*group, strict=True))
+    by_column = zip(*group, strict=True)
+    columns = dict(zip(Result._fields, by_column, strict=True))
+    where = zip(columns["detector"], columns["amplifier"], strict=True)
     index = (
-        [row_of[exposure] for exposure in columns.exposure],
-        [column_of[p] for p in zip(columns.detector, columns.amplifier, strict=True)],
+        [row_of[exposure] for exposure in columns["exposure"]],
+        [column_of[place] for place in where],
     )
     shape = len(exposures), len(places)
     # What is None becomes NaN.
-    found = [np.array(c, dtype=np.float64) for c in (columns.value, columns.limit)]
+    found = [np.array(columns[name], np.float64) for name in ("value", "limit")]
     is_measured = np.isfinite(found[0]) & np.isfinite(found[1])
     value = np.full(shape, np.nan, np.float32)
     limit = np.full(shape, np.nan, np.float32)
     state = np.zeros(shape, np.uint8)
     value[index], limit[index] = found
     beyond = np.where(is_measured, FAILED, UNMEASURED)
-    state[index] = np.where(columns.passed, PASSED, beyond)
+    state[index] = np.where(columns["passed"], PASSED, beyond)
     return {"value": value, "limit": limit, "state": state}
 
 
