@@ -4,7 +4,7 @@
   adopted; also when two people act at once. On PostgreSQL an objection holds its
   ticket's row for the rest of its transaction, because there two transactions do not
   see each other's changes.
-- Any change of what was said in a discussion, or measured and reasoned in a waiver.
+- Any change of what was said in a discussion, or of a waiver but its withdrawal.
 
 SQLite forgets a table's triggers when a migration makes the table anew, and cannot
 rename one that another's trigger names: a migration that alters one of these tables
@@ -25,8 +25,13 @@ ADOPTED = (
 )
 # Quoted: `limit` is a word of SQL.
 KEPT = {
-    "board_message": ("text", "author_id", "thread_id", "supersedes_id"),
+    "board_message": ("text", "author_id", "thread_id", "supersedes_id", "written_at"),
     "board_waiver": (
+        "instrument_id",
+        "ticket_id",
+        "report_id",
+        "part",
+        "part_sha256",
         "calib_type",
         "physical_filter",
         "kind",
@@ -36,17 +41,23 @@ KEPT = {
         "detector",
         "amplifier",
         "exposure",
+        "place",
         "tests",
         "value",
         "holds_to",
         "limit",
+        "unit",
+        "margin",
+        "text",
         "reason",
         "effect",
         "owner_id",
         "expires_on",
         "written_by_id",
+        "written_at",
     ),
 }
+"""Columns, by table: all but the number of a row and what ends it."""
 
 _ADOPT = f"""
     WHEN NEW.stage IN {DECIDED} AND EXISTS ({STANDS})

@@ -7,8 +7,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from taxicab.board import services
-from taxicab.board.models import Message
+from taxicab.board.models import Message, Waiver
 from taxicab.board.services import discussion
+from taxicab.board.triggers import KEPT
 from tests.support import board as make
 
 TICKET = "UPDATE board_taxicabticket SET stage = %s WHERE id = %s"
@@ -103,6 +104,25 @@ def test_what_was_said_is_not_edited(hailed, observer):
     with pytest.raises(IntegrityError, match="not edited"):
         run("UPDATE board_message SET text = 'Never.' WHERE id = %s", said.pk)
     assert Message.objects.get().text == "As it was said."
+
+
+@pytest.mark.parametrize("model", [Message, Waiver])
+def test_every_column_is_kept_but_what_ends_a_row(model, db):
+    table = model._meta.db_table
+    columns = {field.column for field in model._meta.concrete_fields}
+    ending = {"withdrawn_by_id", "withdrawn_at", "withdrawn_why"} & columns
+    assert set(KEPT[table]) == columns - {"id"} - ending
+    query = {
+        "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger'"
+        " AND tbl_name = %s",
+        "postgresql": "SELECT pg_get_triggerdef(oid) FROM pg_trigger"
+        " WHERE tgrelid = %s::regclass AND NOT tgisinternal",
+    }[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(query, [table])
+        (written,) = (row[0] for row in cursor.fetchall())
+    watched = written.split(" OF ")[1].split(" ON ")[0].replace('"', "")
+    assert set(watched.split(", ")) == set(KEPT[table])
 
 
 def test_triggers_are_there_after_all_migrations(db):
