@@ -125,6 +125,11 @@ def test_a_request_is_a_task_on_the_construction_ticket(hailed, members, scienti
     assert "verifyBias.20261117a has it." in page
     assert "not done" not in page
     assert "Look them up" not in pages.text_of(team.get("/construction/DM-100/bias/"))
+    # The decision's record says it years later, as the ticket does now.
+    board.reject(hailed, by=members[0], reason="Build it again.")
+    page = pages.text_of(browser.get(f"{ROOM}record/"))
+    assert "Verify the bias of last week." in page
+    assert "done: verifyBias.20261117a has it." in page
 
 
 def test_a_request_is_taken_back(hailed, members):
