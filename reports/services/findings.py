@@ -27,6 +27,7 @@ __all__ = [
     "find_findings",
     "trend_over_exposures",
     "trend_over_reports",
+    "worst_clusters",
     "worst_place",
 ]
 
@@ -101,18 +102,7 @@ def find_findings(
         Keys of clusters (`cluster_key`) that somebody has answered for: they come
         after those that nobody has.
     """
-    pairs = [
-        (stage, cluster)
-        for stage in report.summary.get("stages", ())
-        for cluster in stage.get("clusters", ())
-    ]
-    pairs.sort(
-        key=lambda pair: (
-            pair[1]["is_advisory"],
-            cluster_key(pair[0]["key"], pair[1]) in settled,
-            _order(pair[1]),
-        )
-    )
+    pairs = worst_clusters(report.summary, settled=settled)
     baseline = find_baseline(report)
     return [
         Finding(
@@ -123,6 +113,25 @@ def find_findings(
         )
         for stage, cluster in pairs[first:][:limit]
     ]
+
+
+def worst_clusters(
+    summary: Mapping[str, Any], *, settled: Collection[str] = ()
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Put the clusters of a summary in that order, each after its type."""
+    pairs = [
+        (stage, cluster)
+        for stage in summary.get("stages", ())
+        for cluster in stage.get("clusters", ())
+    ]
+    pairs.sort(
+        key=lambda pair: (
+            pair[1]["is_advisory"],
+            cluster_key(pair[0]["key"], pair[1]) in settled,
+            _order(pair[1]),
+        )
+    )
+    return pairs
 
 
 def cluster_key(part: str, cluster: Mapping[str, Any]) -> str:

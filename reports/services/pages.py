@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from pyarrow import csv
 
 from reports.domain.results import Result
+from reports.services.findings import N_SHOWN, worst_clusters
 
 __all__ = ["write_pages", "write_results"]
 
@@ -35,7 +36,9 @@ _TYPES = {
 
 def write_pages(summary: Mapping[str, Any], folder: Path) -> None:
     """Write the front page, a page for each stage, and their style."""
-    _write(folder / "index.html", "reports/static/index.html", {"summary": summary})
+    ranked = worst_clusters(summary)
+    front = {"summary": summary, "worst": ranked[:N_SHOWN], "n_rows": len(ranked)}
+    _write(folder / "index.html", "reports/static/index.html", front)
     for stage in summary["stages"]:
         _write(
             folder / f"{stage['key']}.html",

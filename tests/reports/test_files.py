@@ -19,6 +19,7 @@ from reports.services.evidence import (
     new_folder,
     read_sealed,
 )
+from reports.services.findings import N_SHOWN, worst_clusters
 from reports.services.reports import write_report
 from taxicab.errors import ConflictError, NotFoundError
 from tests.support.evidence import NOISY, UNMEASURED, make_facts
@@ -101,6 +102,25 @@ def test_pages_open_from_a_disk(written):
     style = (folder / "report.css").read_text()
     assert "url(" not in style
     assert "@import" not in style
+
+
+def test_the_front_page_begins_with_the_worst_of_all_types(written):
+    """In the order of the portal's verdict; each row leads to its type."""
+    folder, summary = written
+    ranked = worst_clusters(summary)
+    clusters = [cluster for stage in summary["stages"] for cluster in stage["clusters"]]
+    assert len(ranked) == len(clusters) > 0
+    page = (folder / "index.html").read_text()
+    (worst,) = re.findall(r'<section id="worst">.*?</section>', page, re.S)
+    rows = re.findall(r"<tr>\s*<th scope=\"row\">.*?</tr>", worst, re.S)
+    assert len(rows) == min(N_SHOWN, len(ranked))
+    for row, (stage, cluster) in zip(rows, ranked, strict=False):
+        assert f'<a href="#{stage["key"]}">' in row
+        assert cluster["sentence"] in row
+        assert cluster["worst"]["margin_text"] in row
+    advisory = [cluster["is_advisory"] for _, cluster in ranked]
+    assert advisory == sorted(advisory)
+    assert page.index('id="worst"') < page.index(f'id="{summary["stages"][0]["key"]}"')
 
 
 def test_every_image_is_shown(written):
