@@ -1,12 +1,7 @@
-"""Folding thousands of results into one verdict a test. Plain Python.
-
-``fold_results`` gives a line for each test that was made and for each test that
-should have been made: what is absent is said, never dropped.
-"""
+"""What a test says of a set, and what is worst. Plain Python."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -18,13 +13,14 @@ __all__ = [
     "Counts",
     "FailingAmplifier",
     "FailingTest",
+    "TestKey",
     "Verdict",
     "VerdictLine",
+    "amplifier_order",
     "count_results",
-    "find_failing_amplifiers",
     "find_worst",
-    "fold_results",
     "group_by_test",
+    "line_order",
 ]
 
 _LEVELS = {"AMP": 0, "DET": 1, "EXP": 2}
@@ -121,24 +117,6 @@ class FailingAmplifier:
         return any(not test.is_advisory for test in self.tests)
 
 
-def fold_results(
-    results: Iterable[Result], *, notes: Mapping[TestKey, TestNote]
-) -> list[VerdictLine]:
-    """Fold results into a line a test, worst first, passed last.
-
-    Parameters
-    ----------
-    notes
-        By level and test: the criteria as they are defined now. A test that is
-        noted and has no result is said to be missing; one that has results and no
-        note (another site's) is described by its own rows.
-    """
-    grouped: dict[TestKey, list[Result]] = {key: [] for key in notes}
-    grouped |= group_by_test(results)
-    lines = [_line(key, group, notes.get(key)) for key, group in grouped.items()]
-    return sorted(lines, key=_line_order)
-
-
 def group_by_test(results: Iterable[Result]) -> dict[TestKey, list[Result]]:
     """Group results by level and test, in the order in which tests first appear.
 
@@ -171,79 +149,7 @@ def find_worst(results: Iterable[Result]) -> Result | None:
     found = list(results)
     failed = [result for result in found if not result.passed]
     measured = [result for result in failed if result.is_measured]
-    # Of most tests all passed: there the place is only asked of those that tie.
-    chosen = measured or failed or found
-    distances = list(map(_distance, chosen))
-    top = max(distances, default=None)
-    nearest = (r for r, d in zip(chosen, distances, strict=True) if d == top)
-    return max(nearest, key=_badness, default=None)
-
-
-def find_failing_amplifiers(
-    results: Iterable[Result], *, notes: Mapping[TestKey, TestNote]
-) -> list[FailingAmplifier]:
-    """List the amplifiers that failed a test: deciding tests first, then worst."""
-    everything = list(results)
-    failing = {(r.detector, r.amplifier) for r in everything if not r.passed}
-    grouped: dict[tuple[int, str], dict[TestKey, list[Result]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for result in everything:
-        place = (result.detector, result.amplifier)
-        if result.amplifier and place in failing:
-            grouped[place][(result.level, result.test)].append(result)
-    found = [
-        FailingAmplifier(detector, amplifier, tests)
-        for (detector, amplifier), by_test in grouped.items()
-        if (tests := tuple(_failing_tests(by_test, notes)))
-    ]
-    return sorted(found, key=_amplifier_order)
-
-
-def _failing_tests(
-    by_test: Mapping[TestKey, list[Result]], notes: Mapping[TestKey, TestNote]
-) -> Iterable[FailingTest]:
-    for key, group in by_test.items():
-        failed = [result for result in group if not result.passed]
-        worst = find_worst(failed)
-        if worst is not None:
-            note = notes.get(key)
-            yield FailingTest(
-                key[1],
-                bool(note and note.is_advisory),
-                len(failed),
-                len(group),
-                worst,
-            )
-
-
-def _line(key: TestKey, group: list[Result], note: TestNote | None) -> VerdictLine:
-    limits = [result.limit for result in group if result.limit is not None]
-    failed = [result for result in group if not result.passed]
-    versions = {result.criteria_version for result in group}
-    return VerdictLine(
-        level=key[0],
-        test=key[1],
-        note=note or _note_from(group[0]),
-        n_results=len(group),
-        n_failed=len(failed),
-        n_unmeasured=sum(not result.is_measured for result in failed),
-        limit_low=min(limits, default=None),
-        limit_high=max(limits, default=None),
-        worst=find_worst(group),
-        criteria_version=", ".join(sorted(versions)),
-    )
-
-
-def _note_from(result: Result) -> TestNote:
-    return TestNote(
-        statistic=result.statistic,
-        definition="",
-        sense=result.sense,
-        limit_expression="",
-        unit=result.unit,
-        dmtn101=result.dmtn101,
-    )
+    return max(measured or failed or found, key=_badness, default=None)
 
 
 def _badness(result: Result) -> tuple[bool, float, int, int, str]:
@@ -272,14 +178,16 @@ _VERDICT_ORDER = {
 }
 
 
-def _line_order(line: VerdictLine) -> tuple[int, float, int, str]:
+def line_order(line: VerdictLine) -> tuple[int, float, int, str]:
+    """Order lines: what failed and what is missing first, passed last."""
     badness = _badness(line.worst)[1] if line.worst else 0.0
     level = _LEVELS.get(line.level, len(_LEVELS))
     order = _VERDICT_ORDER[line.verdict]
     return (order, -badness if order in (0, 2) else 0.0, level, line.test)
 
 
-def _amplifier_order(found: FailingAmplifier) -> tuple[bool, float, int, str]:
+def amplifier_order(found: FailingAmplifier) -> tuple[bool, float, int, str]:
+    """Order amplifiers: deciding tests first, then the worst."""
     tests = [t for t in found.tests if t.is_advisory is not found.is_failed]
     worst = max(_badness(test.worst)[1] for test in tests)
     return (not found.is_failed, -worst, found.detector, found.amplifier)

@@ -9,12 +9,6 @@ from typing import Any
 import numpy as np
 
 from calibrations.domain.cameras import CAMERAS
-from reports.domain.planes import (
-    find_amplifier_verdicts,
-    find_detector_verdicts,
-    median_values,
-    worst_margins,
-)
 from reports.domain.results import Result, show_number, show_unit
 from reports.domain.verdicts import find_worst
 from reports.plots.figures import save_png
@@ -25,6 +19,13 @@ from reports.plots.focal_plane import (
     plot_verdict_plane,
 )
 from reports.plots.images import Stretch, find_stretch, plot_detector
+from reports.services.amplifiers import (
+    find_amplifier_verdicts,
+    find_detector_verdicts,
+    median_values,
+    worst_margins,
+)
+from reports.services.columns import Results
 from reports.services.gathering import StageEvidence
 from reports.services.images import Picture, read_picture
 
@@ -52,25 +53,25 @@ def draw_planes(stage: StageEvidence, instrument: str, folder: Path) -> list[dic
         where the camera's geometry is not described or nothing was measured.
     """
     camera = CAMERAS.get(instrument)
-    if camera is None or not stage.results:
+    if camera is None or not len(stage.columns):
         return []
     cells, outlines = _geometry(instrument)
     label = stage.plan.label
-    verdicts = find_amplifier_verdicts(stage.results, notes=stage.notes)
+    verdicts = find_amplifier_verdicts(stage.columns, notes=stage.notes)
     of = "amplifier"
     if not verdicts:  # of crosstalk only whole detectors are judged
-        whole = find_detector_verdicts(stage.results, notes=stage.notes)
+        whole = find_detector_verdicts(stage.columns, notes=stage.notes)
         verdicts = {c.place: whole[c.place[0]] for c in cells if c.place[0] in whole}
         of = "detector"
     drawing = plot_verdict_plane(
         cells, outlines, verdicts, title=f"{label}: verdict of each {of}"
     )
-    over = ", over all exposures" if any(r.exposure for r in stage.results) else ""
+    over = ", over all exposures" if stage.exposures else ""
     drawn = [_keep_plane(drawing, folder, "", f"All tests that decide{over}.")]
     for test, results in _numeric_tests(stage).items():
         drawn.append(_draw_metric(stage, test, results, cells, outlines, folder))
-        has_exposures = any(r.exposure for r in results)
-        has_failed = not all(r.passed for r in results)
+        has_exposures = bool(results.exposure.any())
+        has_failed = not results.passed.all()
         if has_exposures and has_failed and (margins := worst_margins(results)):
             title = f"{test}, worst exposure"
             drawing = _plot_worst(label, title, results, margins, cells, outlines)
@@ -149,16 +150,15 @@ def _draw_residuals(
 def _choose_residuals(stage: StageEvidence) -> list[_Wanted]:
     """Choose the latest exposure of each detector, and its worst if it failed."""
     wanted = []
+    failures = list(stage.columns.failed)
     for detector in sorted({d for d, _ in stage.residuals}):
         exposures = {e for d, e in stage.residuals if d == detector}
         latest = max(exposures)
         wanted.append(_Wanted(detector, latest, "latest exposure"))
         failed = [
             result
-            for result in stage.results
-            if result.detector == detector
-            and not result.passed
-            and not _is_advisory(stage, result)
+            for result in failures
+            if result.detector == detector and not _is_advisory(stage, result)
         ]
         worst = find_worst(failed)
         if worst and worst.exposure in exposures - {latest}:
@@ -199,22 +199,22 @@ def _draw(
 def _draw_metric(
     stage: StageEvidence,
     test: str,
-    results: list[Result],
+    results: Results,
     cells: list[Cell],
     outlines: list[Outline],
     folder: Path,
 ) -> dict[str, Any]:
-    unit = show_unit(results[0].unit)
-    statistic = results[0].statistic
+    first = results[0]
+    unit, statistic = show_unit(first.unit), first.statistic
     drawing = plot_metric_plane(
         cells,
         outlines,
         median_values(results),
-        failing={(r.detector, r.amplifier) for r in results if not r.passed},
+        failing=_failing(results),
         title=f"{stage.plan.label}: {test}",
         label=f"{statistic} ({unit})" if unit else statistic,
     )
-    exposures = len({r.exposure for r in results if r.exposure})
+    exposures = len(set(results.exposure.tolist()) - {0})
     if exposures:
         caption = f"Median of {statistic} over {exposures} exposures; framed: failed "
         caption += "on at least one."
@@ -227,7 +227,7 @@ def _draw_metric(
 def _plot_worst(
     label: str,
     title: str,
-    results: list[Result],
+    results: Results,
     margins: Mapping[tuple[int, str], float],
     cells: list[Cell],
     outlines: list[Outline],
@@ -237,7 +237,7 @@ def _plot_worst(
         cells,
         outlines,
         {place: 100 * margin for place, margin in margins.items()},
-        failing={(r.detector, r.amplifier) for r in results if not r.passed},
+        failing=_failing(results),
         title=f"{label}: {title}",
         label="beyond the limit (% of the limit)",
     )
@@ -251,18 +251,20 @@ def _keep_plane(drawing: str, folder: Path, test: str, caption: str) -> dict[str
     return {"title": test or "Verdict", "test": test, "caption": caption, "file": name}
 
 
-def _numeric_tests(stage: StageEvidence) -> dict[str, list[Result]]:
+def _numeric_tests(stage: StageEvidence) -> dict[str, Results]:
     """Group what was measured of amplifiers by test, in the order of the criteria."""
-    known = [test for level, test in stage.notes if level == "AMP"]
-    grouped: dict[str, list[Result]] = {test: [] for test in known}
-    for result in stage.results:
-        if result.level == "AMP":
-            grouped.setdefault(result.test, []).append(result)
+    grouped = stage.columns.by_test
+    order = dict.fromkeys(key for key in (*stage.notes, *grouped) if key[0] == "AMP")
     return {
-        test: results
-        for test, results in grouped.items()
-        if test not in NOT_A_MAP and any(r.is_measured for r in results)
+        key[1]: grouped[key]
+        for key in order
+        if key[1] not in NOT_A_MAP and key in grouped and grouped[key].is_measured.any()
     }
+
+
+def _failing(results: Results) -> set[tuple[int, str]]:
+    failed = results.failed
+    return {failed.name_place(place) for place in np.unique(failed.places)}
 
 
 def _is_advisory(stage: StageEvidence, result: Result) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from calibrations.butler.client import ButlerGateway
 from calibrations.butler.records import DatasetInfo
 from calibrations.domain.cameras import CAMERAS, Camera
@@ -13,6 +15,7 @@ from calibrations.domain.specifications import specification
 from reports.domain.results import Result, TestNote
 from reports.domain.stages import StagePlan
 from reports.domain.verdicts import TestKey
+from reports.services.columns import Results
 from reports.services.readings import (
     Datasets,
     Metric,
@@ -30,7 +33,7 @@ class StageEvidence:
     """What the Butler has of one stage."""
 
     plan: StagePlan
-    results: list[Result] = field(default_factory=list)
+    results: Sequence[Result] = ()
     physical_filter: str = ""
     """Filter that it was made in; empty where the type knows none."""
     combined: dict[int, str] = field(default_factory=dict)
@@ -56,14 +59,19 @@ class StageEvidence:
 
     # There can be a million results: what is asked of all of them is asked once.
     @cached_property
+    def columns(self) -> Results:
+        """The results by column."""
+        return Results.of(self.results)
+
+    @cached_property
     def criteria_version(self) -> str:
         """Version of the limits that judged; empty where nothing was judged."""
-        return ", ".join(sorted({result.criteria_version for result in self.results}))
+        return ", ".join(sorted(self.columns.words["criteria_version"].used))
 
     @cached_property
     def notes(self) -> dict[TestKey, TestNote]:
         """The criteria that judged, by level and test: of the results' own version."""
-        judged_by = {result.criteria_version for result in self.results}
+        judged_by = self.columns.words["criteria_version"].used
         known = [one.name for one in VERSIONS if one.name in judged_by]
         version = known[-1] if known else CRITERIA_VERSION
         notes: dict[TestKey, TestNote] = {}
@@ -72,16 +80,22 @@ class StageEvidence:
         return notes
 
     @cached_property
+    def tested_detectors(self) -> list[int]:
+        """Ids of all detectors that have results."""
+        found: list[int] = np.unique(self.columns.detector).tolist()
+        return [detector for detector in found if detector >= 0]
+
+    @cached_property
     def detectors(self) -> list[int]:
         """Ids of all detectors that something is known of."""
-        known = {r.detector for r in self.results if r.detector >= 0}
+        known = set(self.tested_detectors)
         known |= set(self.combined) | set(self.tables) | set(self.unreadable)
         return sorted(known | {d for d, _ in self.residuals})
 
     @cached_property
     def exposures(self) -> list[int]:
         """Ids of all exposures that have results."""
-        return sorted({r.exposure for r in self.results} - {0})
+        return sorted(set(np.unique(self.columns.exposure).tolist()) - {0})
 
     def detector_names(self, instrument: str) -> dict[int, str]:
         """Name of every detector; its id where the camera is not described."""

@@ -1,6 +1,6 @@
 """The report's own pages: a folder of HTML that opens from a disk, without scripts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,29 +9,12 @@ from django.template.loader import render_to_string
 from pyarrow import csv
 
 from reports.domain.results import Result
+from reports.services.columns import Results
 from reports.services.findings import N_SHOWN, worst_clusters
 
 __all__ = ["write_pages", "write_results"]
 
 STYLE = "report.css"
-
-_WORD, _NUMBER = pa.string(), pa.float64()
-_TYPES = {
-    "exposure": pa.int64(),
-    "detector": pa.int64(),
-    "amplifier": _WORD,
-    "level": _WORD,
-    "test": _WORD,
-    "statistic": _WORD,
-    "value": _NUMBER,
-    "limit": _NUMBER,
-    "sense": _WORD,
-    "unit": _WORD,
-    "passed": pa.bool_(),
-    "dmtn101": _WORD,
-    "criteria_version": _WORD,
-}
-"""A result's fields, in order."""
 
 
 def write_pages(summary: Mapping[str, Any], folder: Path) -> None:
@@ -48,15 +31,23 @@ def write_pages(summary: Mapping[str, Any], folder: Path) -> None:
     _write(folder / STYLE, f"reports/static/{STYLE}", {})
 
 
-def write_results(results: Sequence[Result], path: Path) -> None:
+def write_results(results: Iterable[Result], path: Path) -> None:
     """Write every number as CSV, in the order in which it was read."""
-    columns = zip(*results, strict=True) if results else ((),) * len(_TYPES)
-    arrays = [pa.array(c, t) for c, t in zip(columns, _TYPES.values(), strict=True)]
-    table = pa.Table.from_arrays(arrays, names=list(_TYPES))
+    columns = Results.of(results)
+    arrays = [_array(columns, name) for name in Result._fields]
+    table = pa.Table.from_arrays(arrays, names=list(Result._fields))
     with path.open("wb") as file:
-        file.write(f"{','.join(_TYPES)}\n".encode())
+        file.write(f"{','.join(Result._fields)}\n".encode())
         options = csv.WriteOptions(include_header=False, quoting_style="needed")
         csv.write_csv(table, file, options)
+
+
+def _array(results: Results, name: str) -> pa.Array:
+    """Give a column to Arrow; what is no number is left empty."""
+    if words := results.words.get(name):
+        names = pa.array(words.names, pa.string())
+        return pa.DictionaryArray.from_arrays(words.codes, names).cast(pa.string())
+    return pa.array(getattr(results, name), from_pandas=True)
 
 
 def _write(path: Path, template: str, context: Mapping[str, Any]) -> None:

@@ -107,8 +107,8 @@ def write_part(
     own = folder / PARTS / key
     own.mkdir(parents=True)
     shown = stage if with_pictures else _without_pictures(stage)
-    write_results(stage.results, own / RESULTS)
-    write_values(stage.results, stage.notes, own)
+    write_results(stage.columns, own / RESULTS)
+    write_values(stage.columns, stage.notes, own)
     write_curves(stage, own)
     write_profiles(stage, own)
     write_hashes(shown, own)

@@ -79,8 +79,8 @@ def _images(stage: StageEvidence) -> list[tuple[int, int, str, ImageRank]]:
     """Give detector, exposure, path and rank: what failed is looked at first."""
     failed = {
         (r.detector, r.exposure)
-        for r in stage.results
-        if not r.passed and not _is_advisory(stage, r.level, r.test)
+        for r in stage.columns.failed
+        if not _is_advisory(stage, r.level, r.test)
     }
     bad = {detector for detector, _ in failed}
     latest: dict[int, int] = {}

@@ -135,7 +135,7 @@ def copy_plots(
         ``title``, ``detector`` (its name, or empty) and ``file``.
     """
     names = stage.detector_names(instrument)
-    failed = {r.detector for r in stage.results if not r.passed}
+    failed = set(stage.columns.failed.detector.tolist())
     drawn = {d for _, d, _ in stage.plots if d is not None}
     wanted = sorted(drawn, key=lambda d: (d not in failed, d))[:MAX_DETECTORS]
     order: list[int | None] = [None, *wanted]

@@ -6,7 +6,7 @@ this machine are read column by column; others are asked of the gateway.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from calibrations.butler.records import DatasetInfo, MetricRow
 from calibrations.domain.verified import read_columns, results_type
 from reports.domain.results import Result
 from reports.domain.stages import StagePlan
+from reports.services.columns import TEXTS, Results, Words
 from taxicab.errors import MiddlewareError, NotFoundError
 
 __all__ = [
@@ -53,19 +54,20 @@ def result_datasets(plan: StagePlan) -> list[str]:
 
 def read_results(
     gateway: ButlerGateway, plan: StagePlan, datasets: Datasets
-) -> tuple[list[Result], str]:
+) -> tuple[Results, str]:
     """Read every table of tests; says in a sentence what is absent."""
-    results: list[Result] = []
+    read: list[Results] = []
     missing = plan.missing
     if not plan.verification:
-        return results, missing
+        return Results.of(()), missing
     for tests in plan.tests_datasets:
         found = _read_files(plan, tests, datasets)
         if found is None:
             found, problem = _ask(gateway, plan, tests)
             missing = missing or problem
-        results += found
-    if not results and not missing:
+        read.append(found)
+    results = Results.join(read)
+    if not len(results) and not missing:
         missing = f"{plan.verification} has no result of any test."
     return results, missing
 
@@ -121,7 +123,7 @@ def _alternatives(tests: str) -> list[str]:
     return [tests, detectors, *(found[0] for found in beside if found)]
 
 
-def _read_files(plan: StagePlan, tests: str, datasets: Datasets) -> list[Result] | None:
+def _read_files(plan: StagePlan, tests: str, datasets: Datasets) -> Results | None:
     """Read the first kind of table that is there; None where none can be read here."""
     for name in _alternatives(tests):
         infos = datasets.get((plan.verification, name), [])
@@ -130,42 +132,77 @@ def _read_files(plan: StagePlan, tests: str, datasets: Datasets) -> list[Result]
             continue
         stage = (results_type(tests) or ("", ""))[1]
         read = _read_tests if name.endswith("Tests") else _read_upstream(stage)
-        if found := [result for path in paths for result in read(path)]:
+        found = Results.join([read(path) for path in paths])
+        if len(found):
             return found
     return None
 
 
-def _ask(
-    gateway: ButlerGateway, plan: StagePlan, tests: str
-) -> tuple[list[Result], str]:
+def _ask(gateway: ButlerGateway, plan: StagePlan, tests: str) -> tuple[Results, str]:
     try:
         rows = gateway.read_metrics(plan.verification, tests)
     except NotFoundError as error:
-        return [], f"{plan.verification} has no {tests}: {error}"
-    return [make_result(row) for row in rows], ""
+        return Results.of(()), f"{plan.verification} has no {tests}: {error}"
+    return Results.of(make_result(row) for row in rows), ""
 
 
-def _read_tests(path: str) -> Iterator[Result]:
+def _read_tests(path: str) -> Results:
     """Read a table with a row for each test, column by column."""
     table = _read_table(path, list(Result._fields))
-    return map(Result._make, zip(*map(_values, table.columns), strict=True))
+    columns = {name: table[name] for name in Result._fields}
+    return Results(
+        exposure=_numbers(columns["exposure"], 0).astype(np.int64),
+        detector=_numbers(columns["detector"], -1).astype(np.int64),
+        value=_finite(columns["value"]),
+        limit=_finite(columns["limit"]),
+        passed=_numbers(columns["passed"], False).astype(np.bool_),
+        words={name: _words(columns[name]) for name in TEXTS},
+    )
 
 
-def _read_upstream(stage: str) -> Callable[[str], Iterable[Result]]:
+def _read_upstream(stage: str) -> Callable[[str], Results]:
     """Read a table with a row for each amplifier by the criteria of a stage."""
 
-    def read(path: str) -> Iterator[Result]:
+    def read(path: str) -> Results:
         names = [field.name for field in pq.read_schema(path) if _is_plain(field.type)]
         table = _read_table(path, names)
         columns = {name: _values(table[name]) for name in names}
-        return map(Result._make, read_columns(columns, stage))
+        return Results.of(map(Result._make, read_columns(columns, stage)))
 
     return read
 
 
+def _numbers(column: pa.ChunkedArray, missing: int) -> np.ndarray:
+    return (column.fill_null(missing) if column.null_count else column).to_numpy()
+
+
+def _finite(column: pa.ChunkedArray) -> np.ndarray:
+    """Give a column of numbers; what is none is NaN."""
+    numbers = column.cast(pa.float64()).to_numpy()
+    return np.where(np.isfinite(numbers), numbers, np.nan)
+
+
+def _words(column: pa.ChunkedArray) -> Words:
+    """Give a column of text; what is null is empty."""
+    parts = []
+    for chunk in column.chunks:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else _encode(chunk)
+        names = (*encoded.dictionary.to_pylist(), "")
+        codes = encoded.indices.fill_null(len(names) - 1).to_numpy()
+        parts.append(Words(codes, names))
+    return Words.join(parts)
+
+
+def _encode(chunk: pa.Array) -> pa.DictionaryArray:
+    return chunk.cast(pa.string()).dictionary_encode()
+
+
 def _read_table(path: str, columns: list[str]) -> pa.Table:
     try:
-        return pq.read_table(path, columns=columns)
+        # As the file keeps them: a million words are few different ones.
+        return pq.read_table(
+            path, columns=columns, read_dictionary=list(TEXTS), use_threads=False
+        )
     except (OSError, pa.ArrowException) as error:
         raise MiddlewareError(f"The table {path} cannot be read: {error}") from error
 
@@ -177,16 +214,19 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
         values = numbers.astype(object)
         values[~np.isfinite(numbers)] = None
         return list(values)
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        encoded = column.combine_chunks().dictionary_encode()
-        words = np.array([*encoded.dictionary.to_pylist(), ""], dtype=object)
-        indices = encoded.indices.fill_null(len(words) - 1).to_numpy()
-        return list(words[indices])
+    if _is_text(column.type):
+        return _words(column).tolist()
     return list(column.to_pylist())
 
 
 def _is_here(path: str) -> bool:
     return is_table(path) and Path(path).is_file()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -17,9 +17,8 @@ from reports.domain.verdicts import (
     Verdict,
     VerdictLine,
     count_results,
-    find_failing_amplifiers,
-    fold_results,
 )
+from reports.services.folding import find_failing_amplifiers, fold_results
 from reports.services.gathering import StageEvidence
 from reports.services.record import PartRecord, ReportRecord
 
@@ -112,18 +111,17 @@ def summarise_stage(
 ) -> dict[str, Any]:
     """Fold a stage's results into its lines, clusters and failing amplifiers."""
     names = stage.detector_names(instrument)
-    lines = fold_results(stage.results, notes=stage.notes)
-    failing = find_failing_amplifiers(stage.results, notes=stage.notes)
+    lines = fold_results(stage.columns, notes=stage.notes)
+    failing = find_failing_amplifiers(stage.columns, notes=stage.notes)
     clusters = [
         _cluster(cluster, stage, names)
-        for cluster in find_clusters(stage.results, detector_names=names)
+        for cluster in find_clusters(stage.columns.suspects(), detector_names=names)
     ]
     verdict = _gravest([line.verdict for line in lines])
     if not stage.plan.is_verified:
         verdict = Verdict.UNTESTED
     if stage.missing:
         verdict = _gravest([verdict, Verdict.MISSING])
-    exposures = sorted({r.exposure for r in stage.results if r.exposure})
     return {
         "label": stage.plan.label,
         "calib_type": stage.plan.calib_type,
@@ -136,8 +134,8 @@ def summarise_stage(
         "verdict": str(verdict),
         "counts": asdict(count_results(lines)),
         "is_image": stage.plan.is_image,
-        "n_exposures": len(exposures),
-        "n_detectors": len({r.detector for r in stage.results if r.detector >= 0}),
+        "n_exposures": len(stage.exposures),
+        "n_detectors": len(stage.tested_detectors),
         "lines": [_line(line, names) for line in lines],
         "clusters": sorted(clusters, key=lambda cluster: cluster["is_advisory"]),
         "n_failing_amplifiers": len(failing),
@@ -154,18 +152,18 @@ def _absences(
     names: Mapping[int, str],
 ) -> list[Absence]:
     unmeasured: Counter[str] = Counter()
-    for result in stage.results:
-        if not result.passed and not result.is_measured:
-            unmeasured[_place(result._replace(exposure=0), names)] += 1
+    columns = stage.columns
+    for result in columns.take(~(columns.passed | columns.is_measured)):
+        unmeasured[_place(result._replace(exposure=0), names)] += 1
     found = Found(
         detector_names=names,
         combined={*stage.combined, *stage.tables, *stage.unreadable},
         unreadable=stage.unreadable,
         residuals={detector for detector, _ in stage.residuals},
-        tested={r.detector for r in stage.results if r.detector >= 0},
+        tested=set(stage.tested_detectors),
         untested=[f"{x.level} {x.test}" for x in lines if not x.n_results],
         unmeasured=unmeasured,
-        exposures={r.exposure for r in stage.results},
+        exposures=set(columns.exposure.tolist()),
         expected_exposures=record.expected_exposures,
         is_certified=bool(record.validity),
         unrecorded=record.unrecorded,

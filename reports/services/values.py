@@ -6,11 +6,10 @@ asked for is read. Files are evidence and never change, so what was read is kept
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from django.conf import settings
 
 from reports.domain.clusters import LARGE_SHARE
 from reports.domain.results import Result, TestNote
-from reports.domain.verdicts import TestKey, group_by_test
+from reports.domain.verdicts import TestKey
 from reports.models import VerificationReport
+from reports.services.columns import Results
 from reports.services.evidence import PARTS, evidence_file
 from taxicab.errors import NotFoundError
 
@@ -179,21 +179,22 @@ class PartIndex:
 
 
 def write_values(
-    results: Sequence[Result], notes: Mapping[TestKey, TestNote], folder: Path
+    results: Iterable[Result], notes: Mapping[TestKey, TestNote], folder: Path
 ) -> None:
     """Write a part's results as arrays and say what they are about."""
-    grouped = group_by_test(results)
+    everything = Results.of(results)
+    grouped = everything.by_test
     known = {key: number for number, key in enumerate(notes)}
     keys = sorted(grouped, key=lambda key: (known.get(key, len(known)), key))
     places = {
-        level: _places(r for r in results if r.level == level)
-        for level in sorted({k[0] for k in keys})
+        level: _places(everything.take(everything.words["level"].where(level)))
+        for level in sorted({level for level, _ in keys})
     }
     arrays: dict[str, np.ndarray] = {}
     tests = []
     for key in keys:
         group = grouped[key]
-        exposures = sorted({r.exposure for r in group})
+        exposures = np.unique(group.exposure).tolist()
         for name, array in _arrays(group, exposures, places[key[0]]).items():
             arrays[f"{key[0]}.{key[1]}.{name}"] = array
         tests.append(_describe(group[0], notes.get(key), exposures))
@@ -274,34 +275,27 @@ def _read_index(path: str) -> PartIndex:
     )
 
 
-def _places(results: Iterable[Result]) -> list[Place]:
+def _places(results: Results) -> list[Place]:
     """List places by detector, amplifiers as the tests have them."""
-    found = dict.fromkeys(map(attrgetter("detector", "amplifier"), results))
+    places, begins = np.unique(results.places, return_index=True)
+    found = [results.name_place(place) for place in places[np.argsort(begins)]]
     return sorted(found, key=lambda place: place[0])
 
 
 def _arrays(
-    group: Sequence[Result], exposures: Sequence[int], places: Sequence[Place]
+    group: Results, exposures: Sequence[int], places: Sequence[Place]
 ) -> dict[str, np.ndarray]:
-    row_of = {exposure: i for i, exposure in enumerate(exposures)}
     column_of = {place: i for i, place in enumerate(places)}
-    by_column = zip(*group, strict=True)
-    columns = dict(zip(Result._fields, by_column, strict=True))
-    where = zip(columns["detector"], columns["amplifier"], strict=True)
-    index = (
-        [row_of[exposure] for exposure in columns["exposure"]],
-        [column_of[place] for place in where],
-    )
+    known, number = np.unique(group.places, return_inverse=True)
+    columns = np.array([column_of[group.name_place(p)] for p in known], int)
+    index = np.searchsorted(exposures, group.exposure), columns[number]
     shape = len(exposures), len(places)
-    # What is None becomes NaN.
-    found = [np.array(columns[name], np.float64) for name in ("value", "limit")]
-    is_measured = np.isfinite(found[0]) & np.isfinite(found[1])
     value = np.full(shape, np.nan, np.float32)
     limit = np.full(shape, np.nan, np.float32)
     state = np.zeros(shape, np.uint8)
-    value[index], limit[index] = found
-    beyond = np.where(is_measured, FAILED, UNMEASURED)
-    state[index] = np.where(columns["passed"], PASSED, beyond)
+    value[index], limit[index] = group.value, group.limit
+    beyond = np.where(group.is_measured, FAILED, UNMEASURED)
+    state[index] = np.where(group.passed, PASSED, beyond)
     return {"value": value, "limit": limit, "state": state}
 
 
@@ -322,16 +316,17 @@ def _describe(
 
 
 def _count_detectors(
-    grouped: Mapping[TestKey, Sequence[Result]], notes: Mapping[TestKey, TestNote]
+    grouped: Mapping[TestKey, Results], notes: Mapping[TestKey, TestNote]
 ) -> list[list[int]]:
     """Count a detector's results: passed, failed, advisory and not measured."""
     counts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for key, group in grouped.items():
         note = notes.get(key)
         beyond = 2 if note and note.is_advisory else 1
-        for detector, n in Counter(r.detector for r in group if r.passed).items():
-            counts[detector][0] += n
-        for r in group:
-            if not r.passed:
-                counts[r.detector][beyond if r.is_measured else 3] += 1
+        kinds = np.where(group.is_measured, beyond, 3)
+        kinds[group.passed] = 0
+        for kind in range(4):
+            found = np.unique(group.detector[kinds == kind], return_counts=True)
+            for detector, n in zip(*(x.tolist() for x in found), strict=True):
+                counts[detector][kind] += n
     return [[detector, *counts[detector]] for detector in sorted(counts)]

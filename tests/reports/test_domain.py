@@ -2,20 +2,19 @@ import pytest
 
 from calibrations.domain.names import BadNameError
 from reports.domain.clusters import ClusterKind, find_clusters
-from reports.domain.planes import (
-    AmplifierVerdict,
-    find_amplifier_verdicts,
-    median_values,
-    worst_margins,
-)
+from reports.domain.planes import AmplifierVerdict
 from reports.domain.results import TestNote, show_margin, show_number
 from reports.domain.stages import plan_stages
 from reports.domain.verdicts import (
     Verdict,
     count_results,
-    find_failing_amplifiers,
-    fold_results,
 )
+from reports.services.amplifiers import (
+    find_amplifier_verdicts,
+    median_values,
+    worst_margins,
+)
+from reports.services.folding import find_failing_amplifiers, fold_results
 from reports.services.gathering import notes_for
 from taxicab.errors import InputError
 from tests.support.evidence import (

@@ -1,8 +1,9 @@
 """Focal planes of what is judged by whole detectors."""
 
-from reports.domain.planes import AmplifierVerdict, find_detector_verdicts
+from reports.domain.planes import AmplifierVerdict
 from reports.domain.stages import plan_stages
 from reports.plots.figures import FAILED
+from reports.services.amplifiers import find_detector_verdicts
 from reports.services.drawing import draw_planes
 from reports.services.gathering import StageEvidence, notes_for
 from tests.support.evidence import GENERATION, make_result
