@@ -60,7 +60,7 @@ def test_times_say_their_scale():
     ("value", "unit", "said"),
     [
         (8.98123, "electron", "8.981 e⁻"),
-        (0.00001234, "electron/s", "1.234e-05 e⁻/s"),
+        (0.00001234, "electron/s", "1.234e\N{MINUS SIGN}05 e⁻/s"),
         (1234567, "", "1,234,567"),
         (3.0, "1", "3"),
         (None, "s", "–"),

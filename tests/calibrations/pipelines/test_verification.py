@@ -300,9 +300,12 @@ def test_shifts_and_profiles_are_measured_at_every_stage(lifecycle, kind):
     mean = np.asarray(amplifiers[f"{stage}_MEAN"], float)
     noise = np.asarray(amplifiers[f"{stage}_NOISE"], float)
     assert (np.abs(level - mean) < noise).mean() > 0.9
-    # Most noise is white: the spectrum lies at its variance.
+    # Most noise is white: the spectrum lies at its variance; somewhat below, because
+    # the power of a few short rows is skewed and what varies slowly is at its low end.
     power = np.asarray(amplifiers[f"{stage}_NOISE_SPECTRUM"], float)
-    assert np.median(power, axis=1) == pytest.approx(noise**2, rel=0.5)
+    share = np.median(power, axis=1) / noise**2
+    assert np.median(share) == pytest.approx(0.9, abs=0.1)
+    assert ((share > 0.3) & (share < 1.5)).all()
     extremes = [
         np.asarray(amplifiers[f"{stage}_{stage}_DIST_{p}_PCT"], float)
         for p in ("0.0", "50.0", "100.0")
