@@ -35,6 +35,7 @@ __all__ = [
     "read_consequence",
     "request_consequence",
     "running_readings",
+    "summarise_consequence",
 ]
 
 KIND = "consequence"
@@ -126,6 +127,25 @@ def read_consequence(recorder: JobRecorder) -> None:
             "exposures": exposures,
         },
     )
+
+
+def summarise_consequence(report: VerificationReport) -> dict[str, Any] | None:
+    """Say what was read last for a report, detectors as their number; `None`: never."""
+    known = ReportConsequence.objects.filter(report=report).first()
+    if known is None:
+        return None
+    now, then = (
+        [row | {"detectors": len(row["detectors"])} for row in rows]
+        for rows in (known.now, known.then)
+    )
+    return {
+        "chain": known.chain,
+        "read_at": known.read_at,
+        "now": now,
+        "then": then,
+        "exposures": sum(night["n"] for night in known.nights),
+        "nights": known.nights,
+    }
 
 
 def lanes_of(consequence: ReportConsequence) -> list[Lane]:

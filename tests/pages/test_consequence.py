@@ -13,6 +13,7 @@ from tests.support.built import make_built
 
 ADDRESS = "/reports/DM-100/1/consequence/"
 A, B, C = "2026-09-01T12:00:00", "2026-10-01T12:00:00", "2026-11-08T18:00:00"
+CAMERA = "LSSTComCam/calib/curated"
 OLD, NEW = "LSSTComCam/calib/DM-99/t/bias.1a", "LSSTComCam/calib/DM-100/t/bias.1a"
 
 
@@ -36,7 +37,7 @@ def report(construction):
 @pytest.fixture
 def known(report):
     """A bias that is replaced from C on, and a camera that nobody replaces."""
-    camera = row("LSSTComCam/calib/curated", None, type="camera", detectors=(-1,))
+    camera = row(CAMERA, None, type="camera", detectors=(-1,))
     old = row(OLD, A)
     return ReportConsequence.objects.create(
         report=report,
@@ -185,6 +186,31 @@ def test_after_adoption_it_says_when_it_was_read(known, scientist, observer, mem
     assert "DM-100 is adopted: what is still to change" in page
     assert "No exposure in the repository is processed otherwise by it any more" in page
     assert "Read the repository again" in page
+
+
+def test_the_decision_keeps_what_was_read(known, scientist, observer, members):
+    ticket = board.hail(known.report.ticket, report=known.report, by=scientist)
+    for member in members:
+        board.take_position(ticket, kind="adopt", by=member)
+    board.adopt(ticket, by=members[0], reason="Agreed.")
+    known.nights, known.now = [], known.then
+    known.save()  # read again, later
+    held = ticket.record.record["consequence"]
+    assert (held["chain"], held["exposures"]) == ("LSSTComCam/calib", 12)
+    assert [row["collection"] for row in held["now"]] == [OLD, CAMERA]
+    assert [row["collection"] for row in held["then"]] == [NEW, OLD, CAMERA]
+    assert [row["detectors"] for row in held["then"]] == [2, 2, 1]
+    assert held["read_at"] < ticket.record.record["decision"]["at"]
+    page = pages.text_of(pages.visitor(observer).get(f"/taxicab/{ticket.key}/record/"))
+    assert "Of the exposures in the repository 12 would be processed" in page
+
+
+def test_a_decision_before_any_reading_says_so(report, scientist, observer, members):
+    ticket = board.hail(report.ticket, report=report, by=scientist)
+    board.reject(ticket, by=members[0], reason="Not yet.")
+    assert ticket.record.record["consequence"] is None
+    page = pages.text_of(pages.visitor(observer).get(f"/taxicab/{ticket.key}/record/"))
+    assert "had not been read for what the set changes" in page
 
 
 def test_what_would_rest_on_a_superseded_calibration_is_listed(

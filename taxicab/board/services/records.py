@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
+from reports.services.consequence import summarise_consequence
 from taxicab.board.domain import Cover
 from taxicab.board.models import (
     DecisionAddendum,
@@ -209,6 +210,7 @@ def _content(ticket: TaxicabTicket) -> dict[str, Any]:
             "requirements": [asdict(line) for line in held.consensus.requirements],
         },
         "evidence": _evidence(ticket),
+        "consequence": summarise_consequence(ticket.report),
         "positions": [_position(view) for view in held.positions],
         "objections": [
             {
