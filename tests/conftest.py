@@ -1,7 +1,6 @@
 """Fixtures that every test may use."""
 
 import contextlib
-import importlib
 import shutil
 import sqlite3
 
@@ -18,18 +17,19 @@ from tests.support.once import Once
 _flush = DatabaseOperations.execute_sql_flush
 
 
-def _flush_audit_too(self, sql_list):
-    """Let tests with real transactions empty the audit log, which nothing else may."""
-    chain = importlib.import_module("taxicab.core.migrations.0004_chain_audit_events")
+def _flush_what_is_kept_too(self, sql_list):
+    """Let tests with real transactions empty tables that triggers keep."""
     with self.connection.cursor() as cursor:
-        for name in chain.SQLITE:
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = cursor.fetchall()
+        for name, _ in triggers:
+            cursor.execute(f"DROP TRIGGER {name}")
         _flush(self, sql_list)
-        for statement in chain.SQLITE.values():
+        for _, statement in triggers:
             cursor.execute(statement)
 
 
-DatabaseOperations.execute_sql_flush = _flush_audit_too
+DatabaseOperations.execute_sql_flush = _flush_what_is_kept_too
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,14 +4,17 @@
   adopted; also when two people act at once. On PostgreSQL an objection holds its
   ticket's row for the rest of its transaction, because there two transactions do not
   see each other's changes.
-- Any change of what was said in a discussion, or of a waiver but its withdrawal.
+- Any change of what was said in a discussion, of a waiver but its withdrawal, and of a
+  decision's record and addenda but the signature, which is filled in once.
+- That one of these, or an objection, is deleted.
 
 SQLite forgets a table's triggers when a migration makes the table anew, and cannot
 rename one that another's trigger names: a migration that alters one of these tables
 runs `remove_triggers` first and `create_triggers` last (a test says so). Earlier
-migrations run it too, before some of the columns are there.
+migrations run it too, before some of the tables and columns are there.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["create_triggers", "remove_triggers"]
@@ -56,8 +59,19 @@ KEPT = {
         "written_by_id",
         "written_at",
     ),
+    "board_decisionrecord": ("content", "sha256", "ticket_id", "made_at"),
+    "board_decisionaddendum": (
+        "content",
+        "sha256",
+        "decision_id",
+        "meeting_id",
+        "made_at",
+    ),
 }
-"""Columns, by table: all but the number of a row and what ends it."""
+"""Columns, by table: all but the number of a row and what ends or signs it."""
+
+SIGNED = ("board_decisionrecord", "board_decisionaddendum")
+NEVER_DELETED = (*KEPT, "board_objection")
 
 _ADOPT = f"""
     WHEN NEW.stage IN {DECIDED} AND EXISTS ({STANDS})
@@ -67,28 +81,21 @@ _OBJECT = f"""
     WHEN NEW.status = 'standing' AND EXISTS ({ADOPTED})
     BEGIN SELECT RAISE(ABORT, 'this TAXICAB ticket is adopted'); END
 """
-_KEEP = "BEGIN SELECT RAISE(ABORT, 'what was written is not edited'); END"
 
-KEEPERS = {"board_keep_message": "board_message", "board_keep_waiver": "board_waiver"}
+
+def _name(does: str, table: str) -> str:
+    return f"board_{does}_{table.removeprefix('board_')}"
+
 
 NAMES = (
     "board_adopt_over_objection",
     "board_insert_adopted",
     "board_object_to_adopted",
     "board_turn_to_objection",
-    *KEEPERS,
+    *(_name("keep", table) for table in KEPT),
+    *(_name("sign_once", table) for table in SIGNED),
+    *(_name("no_delete", table) for table in NEVER_DELETED),
 )
-
-
-def _keep(table: str, schema_editor: Any) -> str:
-    """Write when an edit is refused: of the columns that the table has by then."""
-    connection = schema_editor.connection
-    with connection.cursor() as cursor:
-        there = connection.introspection.get_table_description(cursor, table)
-    known = {column.name for column in there}
-    columns = ", ".join(f'"{name}"' for name in KEPT[table] if name in known)
-    return f"BEFORE UPDATE OF {columns} ON {table}"
-
 
 SQLITE = (
     "CREATE TRIGGER board_adopt_over_objection"
@@ -127,7 +134,7 @@ POSTGRESQL = f"""
 
     CREATE FUNCTION board_refuse_edit() RETURNS trigger AS $$
     BEGIN
-        RAISE EXCEPTION 'what was written is not edited'
+        RAISE EXCEPTION '%', TG_ARGV[0]
             USING ERRCODE = 'integrity_constraint_violation';
     END $$ LANGUAGE plpgsql;
 
@@ -149,11 +156,40 @@ def create_triggers(apps: Any, schema_editor: Any) -> None:
     is_postgresql = schema_editor.connection.vendor == "postgresql"
     for statement in (POSTGRESQL,) if is_postgresql else SQLITE:
         schema_editor.execute(statement, params=None)
-    refuse = "FOR EACH ROW EXECUTE FUNCTION board_refuse_edit()"
-    for name, table in KEEPERS.items():
-        when = _keep(table, schema_editor)
-        then = refuse if is_postgresql else _KEEP
+    for name, when, rows, words in _refusals(schema_editor):
+        then = f"{rows} BEGIN SELECT RAISE(ABORT, '{words}'); END"
+        if is_postgresql:
+            then = f"FOR EACH ROW {rows} EXECUTE FUNCTION board_refuse_edit('{words}')"
         schema_editor.execute(f"CREATE TRIGGER {name} {when} {then}", params=None)
+
+
+def _refusals(schema_editor: Any) -> Iterator[tuple[str, str, str, str]]:
+    """Give name, moment, rows and words of what is refused on the tables there are."""
+    for table in _tables_there(schema_editor):
+        if table in KEPT:
+            when = f"BEFORE UPDATE OF {_columns_there(table, schema_editor)} ON {table}"
+            yield _name("keep", table), when, "", "what was written is not edited"
+        if table in SIGNED:
+            when = f"BEFORE UPDATE OF signature, key_id ON {table}"
+            signed = "WHEN (OLD.signature <> '')"
+            yield _name("sign_once", table), when, signed, "a signature is not replaced"
+        when = f"BEFORE DELETE ON {table}"
+        yield _name("no_delete", table), when, "", "what was written is not deleted"
+
+
+def _tables_there(schema_editor: Any) -> list[str]:
+    connection = schema_editor.connection
+    with connection.cursor() as cursor:
+        there = set(connection.introspection.table_names(cursor))
+    return [table for table in NEVER_DELETED if table in there]
+
+
+def _columns_there(table: str, schema_editor: Any) -> str:
+    connection = schema_editor.connection
+    with connection.cursor() as cursor:
+        there = connection.introspection.get_table_description(cursor, table)
+    known = {column.name for column in there}
+    return ", ".join(f'"{name}"' for name in KEPT[table] if name in known)
 
 
 def remove_triggers(apps: Any, schema_editor: Any) -> None:

@@ -19,7 +19,7 @@ def test_two_people_at_once(database_url, tmp_path):
 def test_triggers_on_postgresql(postgresql, tmp_path):
     triggers = Path(__file__).with_name("test_triggers.py").relative_to(ROOT)
     printed = run_python(["-m", "pytest", "-q", str(triggers)], tmp_path, postgresql)
-    assert "11 passed" in printed
+    assert "23 passed" in printed
 
 
 def test_rows_of_an_earlier_portal(database_url, tmp_path):

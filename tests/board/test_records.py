@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from taxicab.board import services
@@ -17,6 +18,7 @@ from taxicab.board.models import DecisionRecord
 from taxicab.board.services import meetings
 from taxicab.board.services.objections import withdraw_objection
 from taxicab.board.services.records import document_of, find_record, sign_records
+from taxicab.board.triggers import remove_triggers
 from taxicab.core.domain.canonical import sha256_of
 from taxicab.core.domain.signatures import (
     find_addendum_faults,
@@ -225,6 +227,8 @@ def test_minutes_are_signed_once_there_is_a_key(
 
 def test_a_record_altered_in_the_database_is_found(key, hailed, members):
     adopt(hailed, members)
+    # As its owner can; the triggers are back when the test's transaction is.
+    remove_triggers(None, connection.schema_editor())
     frozen = find_record(hailed)
     frozen.content = frozen.content.replace("Agreed.", "Well, no.")
     frozen.save()

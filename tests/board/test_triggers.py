@@ -3,13 +3,22 @@
 Runs on the default database; test_on_postgresql runs it on PostgreSQL.
 """
 
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from taxicab.board import services
-from taxicab.board.models import Message, Waiver
+from taxicab.board.models import (
+    DecisionAddendum,
+    DecisionRecord,
+    Meeting,
+    Message,
+    Thread,
+    Waiver,
+)
 from taxicab.board.services import discussion
-from taxicab.board.triggers import KEPT
+from taxicab.board.triggers import KEPT, NEVER_DELETED, SIGNED
 from tests.support import board as make
 
 TICKET = "UPDATE board_taxicabticket SET stage = %s WHERE id = %s"
@@ -106,20 +115,92 @@ def test_what_was_said_is_not_edited(hailed, observer):
     assert Message.objects.get().text == "As it was said."
 
 
-@pytest.mark.parametrize("model", [Message, Waiver])
-def test_every_column_is_kept_but_what_ends_a_row(model, db):
+@pytest.fixture
+def written(hailed, members):
+    """One row of all that is kept."""
+    author, other = members
+    discussion.start(hailed, by=author, text="As it was said.")
+    run(INSERT, hailed.pk, author.pk, "standing", None)
+    Waiver.objects.create(
+        instrument=hailed.construction.instrument,
+        ticket=hailed,
+        report=hailed.report,
+        part="bias",
+        calib_type="bias",
+        kind="amplifier",
+        reason="Known.",
+        effect="None.",
+        owner=other,
+        expires_on=date(2027, 1, 1),
+        written_by=author,
+    )
+    begins = datetime(2026, 11, 24, 22, tzinfo=UTC)
+    meeting = Meeting.objects.create(
+        day=begins.date(),
+        starts_at=begins,
+        ends_at=begins + timedelta(hours=1),
+        zone="UTC",
+    )
+    record = DecisionRecord.objects.create(ticket=hailed, content="{}", sha256="0")
+    DecisionAddendum.objects.create(
+        decision=record, meeting=meeting, content="{}", sha256="1"
+    )
+
+
+def rows_of(table):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {table}")
+        return cursor.fetchall()
+
+
+@pytest.mark.parametrize("table", NEVER_DELETED)
+def test_what_was_written_is_not_deleted(written, table):
+    (row,) = rows_of(table)
+    with pytest.raises(IntegrityError, match="not deleted"):
+        run(f"DELETE FROM {table}")
+    assert rows_of(table) == [row]
+
+
+def test_what_was_said_is_not_deleted_with_its_thread(written):
+    with pytest.raises(IntegrityError, match="not deleted"), transaction.atomic():
+        Thread.objects.all().delete()
+    assert Message.objects.count() == Thread.objects.count() == 1
+
+
+@pytest.mark.parametrize("table", SIGNED)
+def test_what_was_frozen_is_not_edited(written, table):
+    before = rows_of(table)
+    for column in KEPT[table]:
+        with pytest.raises(IntegrityError, match="not edited"):
+            run(f"UPDATE {table} SET {column} = {column}")
+    with pytest.raises(IntegrityError, match="not edited"):
+        run(f"UPDATE {table} SET signature = 'x', key_id = 'y', content = '[]'")
+    assert rows_of(table) == before
+
+
+@pytest.mark.parametrize("table", SIGNED)
+def test_a_signature_is_filled_in_once(written, table):
+    sign = f"UPDATE {table} SET signature = %s, key_id = %s"
+    run(sign, "made", "first")
+    signed = rows_of(table)
+    for signature, key in (("other", "first"), ("made", "second"), ("", "")):
+        with pytest.raises(IntegrityError, match="signature is not replaced"):
+            run(sign, signature, key)
+    assert rows_of(table) == signed
+
+
+@pytest.mark.parametrize("model", [Message, Waiver, DecisionRecord, DecisionAddendum])
+def test_every_column_is_kept_but_what_ends_or_signs_a_row(model, db):
     table = model._meta.db_table
     columns = {field.column for field in model._meta.concrete_fields}
-    ending = {"withdrawn_by_id", "withdrawn_at", "withdrawn_why"} & columns
-    assert set(KEPT[table]) == columns - {"id"} - ending
+    ending = {"withdrawn_by_id", "withdrawn_at", "withdrawn_why"}
+    assert set(KEPT[table]) == columns - {"id", "signature", "key_id"} - ending
     query = {
-        "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger'"
-        " AND tbl_name = %s",
-        "postgresql": "SELECT pg_get_triggerdef(oid) FROM pg_trigger"
-        " WHERE tgrelid = %s::regclass AND NOT tgisinternal",
+        "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = %s",
+        "postgresql": "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = %s",
     }[connection.vendor]
     with connection.cursor() as cursor:
-        cursor.execute(query, [table])
+        cursor.execute(query, [f"board_keep_{model._meta.model_name}"])
         (written,) = (row[0] for row in cursor.fetchall())
     watched = written.split(" OF ")[1].split(" ON ")[0].replace('"', "")
     assert set(watched.split(", ")) == set(KEPT[table])
@@ -134,9 +215,4 @@ def test_triggers_are_there_after_all_migrations(db):
     with connection.cursor() as cursor:
         cursor.execute(query)
         tables = {row[0] for row in cursor.fetchall()}
-    assert {
-        "board_taxicabticket",
-        "board_objection",
-        "board_message",
-        "board_waiver",
-    } <= tables
+    assert {"board_taxicabticket", *NEVER_DELETED} <= tables

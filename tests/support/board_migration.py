@@ -82,17 +82,12 @@ def write_rows(apps):
 
 
 def read_rows():
-    """Read them as the portal has them now, and try to edit a waiver."""
-    from django.db import IntegrityError, transaction
-
+    """Read them as the portal has them now; try to edit a waiver and to delete it."""
     from taxicab.board.models import Objection, Waiver
 
-    is_kept = False
-    try:
-        with transaction.atomic():
-            Waiver.objects.exclude(value=None).update(holds_to=99.0)
-    except IntegrityError:
-        is_kept = True
+    measured = Waiver.objects.exclude(value=None)
+    edits = (lambda: measured.update(holds_to=99.0), measured.delete)
+    is_kept = all(map(is_refused, edits))
     return {
         "objections": [
             [str(row.meeting.day) if row.meeting else "", row.ending]
@@ -104,6 +99,18 @@ def read_rows():
         ],
         "is_kept": is_kept,
     }
+
+
+def is_refused(change):
+    """Whether the database refuses a change."""
+    from django.db import IntegrityError, transaction
+
+    try:
+        with transaction.atomic():
+            change()
+    except IntegrityError:
+        return True
+    return False
 
 
 if __name__ == "__main__":
