@@ -25,6 +25,7 @@ from calibrations.butler.records import (
     PipelineOutcome,
     PipelineRequest,
     QuantumFailure,
+    RawHeader,
     RunContents,
     SelfReview,
     ValidityRow,
@@ -50,6 +51,7 @@ __all__ = [
     "PipelineOutcome",
     "PipelineRequest",
     "QuantumFailure",
+    "RawHeader",
     "RunContents",
     "SelfReview",
     "ValidityRow",
@@ -85,6 +87,14 @@ class ButlerGateway:
     def select_exposures(self, where: str) -> list[Exposure]:
         """List the exposures that match a Butler expression, in order of id."""
         return [Exposure.load(e) for e in self._call("select_exposures", where=where)]
+
+    def read_headers(self, exposures: Sequence[int]) -> list[RawHeader]:
+        """Read the primary header of a raw of each exposure, in order of id.
+
+        It is that of the lowest detector. What cannot be read says so in `missing`.
+        """
+        found = self._call("read_headers", exposures=list(exposures))
+        return [RawHeader.load(one) for one in found]
 
     def run_pipeline(self, request: PipelineRequest) -> PipelineOutcome:
         """Build the graph, or take up the saved one, and execute what is not done.

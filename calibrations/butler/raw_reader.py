@@ -26,6 +26,7 @@ __all__ = [
     "check_first_extension",
     "check_length",
     "header_values",
+    "list_cards",
     "read_raw_frame",
 ]
 
@@ -67,6 +68,26 @@ def header_values(header: fits.Header) -> dict[str, Any]:
         value = card.value  # parsed each time that it is asked for
         values[keyword] = None if isinstance(value, fits.card.Undefined) else value
     return values
+
+
+def list_cards(header: fits.Header) -> list[list[Any]]:
+    """Give keyword, value and comment of all cards, in the header's order.
+
+    A card that FITS does not allow has its text for a value.
+    """
+    return [_split_card(card) for card in header.cards]
+
+
+def _split_card(card: fits.Card) -> list[Any]:
+    try:
+        value, comment = card.value, card.comment
+    except fits.VerifyError:
+        return [card.keyword, card.image[len(card.keyword) :].strip(" ="), ""]
+    if isinstance(value, fits.card.Undefined):
+        value = None
+    elif not isinstance(value, bool | int | float | str):
+        value = str(value)
+    return [card.keyword, value, comment]
 
 
 def check_length(path: str | PathLike[str]) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "PipelineOutcome",
     "PipelineRequest",
     "QuantumFailure",
+    "RawHeader",
     "Record",
     "RunContents",
     "SelfReview",
@@ -102,6 +103,21 @@ class Exposure(Record):
     """ISO-8601."""
     n_detectors: int
     """Detectors of which a raw is in the repository."""
+
+
+@dataclass(frozen=True)
+class RawHeader(Record):
+    """The primary header of an exposure's raw, of one detector."""
+
+    exposure: int
+    detector: int | None = None
+    """Whose raw was read: the lowest one; None where there is no raw."""
+    file: str = ""
+    """Name of the file, without its folder."""
+    cards: list[list[Any]] = field(default_factory=list)
+    """Keyword, value and comment of every card, in the header's order."""
+    missing: str = ""
+    """Why there are no cards, in a sentence; empty where there are."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pyarrow import csv
 from reports.domain.results import Result
 from reports.services.columns import Results
 from reports.services.findings import N_SHOWN, worst_clusters
+from reports.services.headers import fold_part_headers
 
 __all__ = ["write_pages", "write_results"]
 
@@ -20,7 +21,12 @@ STYLE = "report.css"
 def write_pages(summary: Mapping[str, Any], folder: Path) -> None:
     """Write the front page, a page for each stage, and their style."""
     ranked = worst_clusters(summary)
-    front = {"summary": summary, "worst": ranked[:N_SHOWN], "n_rows": len(ranked)}
+    front = {
+        "summary": summary,
+        "worst": ranked[:N_SHOWN],
+        "n_rows": len(ranked),
+        "headers": fold_part_headers(summary, folder.joinpath),
+    }
     _write(folder / "index.html", "reports/static/index.html", front)
     for stage in summary["stages"]:
         _write(

@@ -41,6 +41,16 @@ RESULTS = "results.csv"
 _FILE_KEYS = {"combined", "file", "results_file"}
 """Where a summary names a file of its part."""
 
+_OF_RECORD = (
+    "inputs",
+    "headers",
+    "commands",
+    "configuration",
+    "versions",
+    "validity",
+)
+"""Of a part's record: a file each."""
+
 _ASPECTS = {
     "calibration.csv": "calibration",
     "commands.json": "commands",
@@ -48,6 +58,7 @@ _ASPECTS = {
     "criteria.json": "limits",
     "curves.parquet": "calibration",
     "files.json": "images",
+    "headers.json": "inputs",
     "images": "images",
     "inputs.json": "inputs",
     "planes": "plots",
@@ -126,7 +137,7 @@ def write_part(
     }
     _write_json(own / PART, summary)
     _write_json(own / "criteria.json", _criteria(stage))
-    for name in ("inputs", "commands", "configuration", "versions", "validity"):
+    for name in _OF_RECORD:
         _write_json(own / f"{name}.json", getattr(record, name))
     placed: dict[str, Any] = _place(summary, f"{PARTS}/{key}/")
     return {"key": key, **placed}

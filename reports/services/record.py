@@ -5,7 +5,7 @@ Each part has what it alone was made of, so that it is the same in every report.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from calibrations.butler.client import ButlerGateway
@@ -31,6 +31,7 @@ __all__ = [
     "build_record",
     "fold_validity",
     "fold_versions",
+    "with_headers",
 ]
 
 Step = Generation | Verification
@@ -42,6 +43,8 @@ class PartRecord:
 
     inputs: list[dict[str, Any]] = field(default_factory=list)
     """Selections with their expressions and the exposures they found."""
+    headers: list[dict[str, Any]] = field(default_factory=list)
+    """Cards of a raw of every exposure of the inputs, or why there are none."""
     commands: list[dict[str, Any]] = field(default_factory=list)
     configuration: list[dict[str, Any]] = field(default_factory=list)
     """What each step was told, and the collections it read."""
@@ -96,7 +99,9 @@ def build_record(
     is_there = any(info.name == chain for info in collections)
     rows = gateway.validity(chain) if is_there else []
     return ReportRecord(
-        parts={plan.key: _part(plan, steps, rows, kept) for plan in plans},
+        parts=with_headers(
+            {plan.key: _part(plan, steps, rows, kept) for plan in plans}, gateway
+        ),
         against={
             plan.key: _against_adopted(gateway, generation, kept)
             for plan in plans
@@ -138,6 +143,25 @@ def _part(
         unrecorded=[name for name in names if name not in steps],
         expected_exposures=_expected_exposures(own),
     )
+
+
+def with_headers(
+    parts: Mapping[str, PartRecord], gateway: ButlerGateway
+) -> dict[str, PartRecord]:
+    """Read the headers of all parts' inputs at once and give each part its own."""
+    wanted = {key: _input_exposures(part) for key, part in parts.items()}
+    exposures = sorted(set().union(*wanted.values()))
+    if not exposures:
+        return dict(parts)
+    read = {one.exposure: asdict(one) for one in gateway.read_headers(exposures)}
+    return {
+        key: replace(part, headers=[read[e] for e in sorted(wanted[key])])
+        for key, part in parts.items()
+    }
+
+
+def _input_exposures(part: PartRecord) -> set[int]:
+    return {int(e["id"]) for one in part.inputs for e in one["exposures"]}
 
 
 def _against_adopted(

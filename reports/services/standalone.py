@@ -6,7 +6,7 @@ It is the portal's report, of what the repository itself knows.
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from reports.services.record import (
     ReportRecord,
     fold_validity,
     fold_versions,
+    with_headers,
 )
 from reports.services.summaries import Subject
 from reports.services.writing import (
@@ -75,7 +76,8 @@ def report_repository(
     runs = list(dict.fromkeys(one.run for one in found))
     infos = gateway.list_datasets(runs, wanted_types()) if runs else []
     instrument = _instrument(infos, collections, found)
-    gateway.settings = replace(gateway.settings, instrument=instrument)
+    # Names that hold the instrument's are made anew with it.
+    gateway.settings = ButlerSettings(root=root, instrument=instrument)
     plans = plan_contents(
         (_dataset(info) for info in infos), runs, bands=FILTERS.get(instrument, {})
     )
@@ -172,28 +174,27 @@ def _record(
     kept = find_configs(gateway, runs)
     exposures = _exposures(gateway, stages)
     ranges: dict[str, list[ValidityRow]] = {}
-    return ReportRecord(
-        parts={
-            stage.plan.key: PartRecord(
-                inputs=_inputs(stage, exposures, gateway.settings.instrument),
-                configuration=[
-                    {
-                        "collection": name,
-                        "overrides": {},
-                        "input_collections": [],
-                        "tasks": read_configs(kept[name]),
-                    }
-                    for name in _names(stage.plan)
-                ],
-                versions=fold_versions(
-                    (name, read_packages(kept[name])) for name in _names(stage.plan)
-                ),
-                validity=_validity(gateway, stage.plan, ranges),
-                has_portal=False,
-            )
-            for stage in stages
-        }
-    )
+    parts = {
+        stage.plan.key: PartRecord(
+            inputs=_inputs(stage, exposures, gateway.settings.instrument),
+            configuration=[
+                {
+                    "collection": name,
+                    "overrides": {},
+                    "input_collections": [],
+                    "tasks": read_configs(kept[name]),
+                }
+                for name in _names(stage.plan)
+            ],
+            versions=fold_versions(
+                (name, read_packages(kept[name])) for name in _names(stage.plan)
+            ),
+            validity=_validity(gateway, stage.plan, ranges),
+            has_portal=False,
+        )
+        for stage in stages
+    }
+    return ReportRecord(parts=with_headers(parts, gateway))
 
 
 def _names(plan: StagePlan) -> list[str]:

@@ -1,5 +1,6 @@
 """The verdict page: what matters, worst first, each row one click from its evidence."""
 
+from functools import partial
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_safe
 from reports.models import VerificationReport
 from reports.services.counting import count_clusters, roll_up, tally
 from reports.services.detectors import find_pictures
+from reports.services.evidence import evidence_file
 from reports.services.findings import (
     N_SHOWN,
     find_findings,
@@ -18,6 +20,7 @@ from reports.services.findings import (
     trend_over_reports,
 )
 from reports.services.geometry import detector_names
+from reports.services.headers import fold_part_headers
 from reports.services.history import before, find_baseline
 from reports.services.values import read_index
 from reports.views.finding import find_report, find_stage
@@ -77,6 +80,7 @@ def provenance(request: HttpRequest, key: str, version: int) -> HttpResponse:
         "report": found,
         "ticket": found.ticket,
         "summary": found.summary,
+        "headers": fold_part_headers(found.summary, partial(evidence_file, found)),
         "tab": "provenance",
     }
     return render(request, "reports/provenance.html", context)

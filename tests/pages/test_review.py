@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from taxicab.errors import NotFoundError
 from tests.support import evidence, pages
 
 REPORT = "/reports/DM-100/1"
@@ -63,6 +64,23 @@ def test_provenance_says_what_it_was_made_from(sealed, observer):
     page = pages.text_of(pages.visitor(observer).get(f"{REPORT}/provenance/"))
     assert "Validity" in page
     assert "pipetask run" in page
+    n = len(evidence.EXPOSURES) - 1
+    assert f"3 keywords the same in all {n}" in page
+    assert "SEQNUM" in page
+    assert "The file of its raw is gone." in page
+    assert f"{REPORT}/files/parts/bias/headers.json" in page
+
+
+def test_a_report_made_before_says_that_it_has_no_headers(
+    sealed, observer, monkeypatch
+):
+    def refuse(report, name):
+        raise NotFoundError(f"{report} has no file {name!r}.")
+
+    monkeypatch.setattr("reports.views.verdict.evidence_file", refuse)
+    page = pages.text_of(pages.visitor(observer).get(f"{REPORT}/provenance/"))
+    assert page.count("not kept when this report was made") == 2
+    assert "All cards" not in page
 
 
 def test_the_plane_says_the_same_without_scripts(sealed, observer):

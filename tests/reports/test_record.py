@@ -3,7 +3,7 @@
 import pytest
 
 from calibrations.butler.errors import MissingCollectionError
-from calibrations.butler.records import DatasetInfo
+from calibrations.butler.records import DatasetInfo, RawHeader
 from calibrations.models import ConstructionStage, ConstructionTicket
 from reports.domain.stages import plan_stages
 from reports.services.record import build_record
@@ -25,6 +25,9 @@ class PaperGateway:
 
     def collections(self, patterns):
         return []
+
+    def read_headers(self, exposures):
+        return [RawHeader(e, missing="No raw is on paper.") for e in exposures]
 
     def list_datasets(self, runs, types):
         if missing := [run for run in runs if run not in self.runs]:

@@ -106,6 +106,12 @@ def test_a_set_is_reported(
     assert {i["where"] for i in summary["inputs"]} >= {chosen.where, later.where}
     assert summary["inputs"][0]["override_reason"] == "A test has few."
     assert any("pipetask" in line for c in summary["commands"] for line in c["lines"])
+    path = evidence_file(report, "parts/bias/headers.json")
+    headers = json.loads(path.read_text())
+    ids = {e["id"] for i in (chosen, later) for e in i.exposures}
+    assert {one["exposure"] for one in headers} == ids
+    keywords = [{card[0] for card in one["cards"]} for one in headers]
+    assert all({"OBSID", "IMGTYPE", "EXPTIME"} <= found for found in keywords)
     packages = {v["package"] for v in summary["versions"]}
     assert any("daf" in package for package in packages), packages
     assert {c["type"] for c in summary["collections"]} >= {"RUN", "CALIBRATION"}

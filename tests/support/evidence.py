@@ -178,6 +178,29 @@ def write_image(path, unit, *, seed, binning=1):
     fits.HDUList(hdus).writeto(path, overwrite=True)
 
 
+def make_headers():
+    """Headers of the inputs' raws; the last exposure has none."""
+    cards = [
+        ["SIMPLE", True, "conforms to FITS standard"],
+        ["IMGTYPE", "BIAS", "image type"],
+        ["EXPTIME", 0.0, "exposure time (s)"],
+    ]
+    *read, last = EXPOSURES
+    headers = [
+        {
+            "exposure": exposure,
+            "detector": 0,
+            "file": f"raw_{exposure}.fits",
+            "cards": [*cards, ["SEQNUM", exposure % 100000, "sequence number"]],
+            "missing": "",
+        }
+        for exposure in read
+    ]
+    gone = {"detector": 0, "file": f"raw_{last}.fits", "cards": []}
+    missing = "The file of its raw is gone."
+    return [*headers, {"exposure": last, **gone, "missing": missing}]
+
+
 def make_facts():
     """A record of inputs, commands, versions, collections and validity."""
     exposures = [
@@ -209,6 +232,7 @@ def make_facts():
                 "override_by": "nora",
             }
         ],
+        headers=make_headers(),
         commands=[
             {
                 "collection": GENERATION.format("bias", ""),

@@ -13,6 +13,7 @@ from calibrations.butler.operations import (
     imports,
     ingestion,
     queries,
+    raws,
     self_review,
     tags,
 )
@@ -41,6 +42,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
         queries.select_exposures,
         queries.validity,
         queries.versions,
+        raws.read_headers,
         self_review.self_review,
         tags.tag_collection,
     )
